@@ -1,0 +1,155 @@
+/*
+ * cedar: the Cedar policy language (SDK 4.13 / language 4.5) as a C library of its own. Usable without the rest of Writ.
+ *
+ * What makes it different from Cedar's own answer: satisfied permits, satisfied forbids and erroring policies come back separately, so
+ * that a caller can build outcomes richer than allow and deny. cedar_decision() gives the official decision from them.
+ *
+ * Policies, entities and schemas are immutable once made, reference-counted, and may be read by any number of threads. Everything that
+ * belongs to one request (values, the answer) lives in a struct cedar_scratch and dies with cedar_scratch_reset.
+ */
+#ifndef WRIT_CEDAR_H
+#define WRIT_CEDAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of UTF-8, not zero-terminated, not owned. */
+struct cedar_str {
+    const char *at;
+    size_t n;
+};
+
+enum cedar_code {
+    CEDAR_OK,
+    CEDAR_SYNTAX,      /* the text is no Cedar */
+    CEDAR_UNSUPPORTED, /* Cedar, but this version does not know it; never guessed */
+    CEDAR_LIMIT,       /* a documented bound (bytes, nodes, depth, members) */
+    CEDAR_VALUE,       /* a value cannot be made (a decimal out of range, a duplicate key …) */
+    CEDAR_MEMORY,
+};
+
+struct cedar_error {
+    enum cedar_code code;
+    unsigned line, column; /* from 1; 0 when there is none */
+    char text[320];        /* what is wrong and, where it helps, "did you mean …" */
+};
+
+/* Documented bounds; see docs/cedar.md. */
+#define CEDAR_MAX_POLICY_BYTES (1u << 20)
+#define CEDAR_MAX_DEPTH 128u
+
+/* ---------------------------------------------------------------------------------------------------------------- policies */
+
+struct cedar_policies;
+
+/*
+ * cedar_policies_parse(text, name, id_by_annotation, out, error): parse a policy file. Ids are "policy0", "policy1", … in order; with
+ * ${id_by_annotation} a policy that carries @id("x") is called x and others "<name>:<number>". Duplicate ids are an error. Templates
+ * are parsed and kept; they take no part in decisions until linked. Returns false and fills ${error} otherwise.
+ */
+bool cedar_policies_parse(struct cedar_str text, const char *name, bool id_by_annotation, struct cedar_policies **out,
+                          struct cedar_error *error);
+/* cedar_policies_join(sets, n, out, error): one set with the policies of all, in order; duplicate ids are an error. */
+bool cedar_policies_join(struct cedar_policies *const *sets, size_t n, struct cedar_policies **out, struct cedar_error *error);
+struct cedar_policies *cedar_policies_ref(struct cedar_policies *p);
+void cedar_policies_unref(struct cedar_policies *p); /* NULL is fine */
+
+size_t cedar_policies_count(const struct cedar_policies *p);
+enum cedar_effect { CEDAR_PERMIT, CEDAR_FORBID };
+/* Policy ${i} of the set, 0 <= i < count. Strings live as long as the set. */
+struct cedar_str cedar_policy_id(const struct cedar_policies *p, size_t i);
+enum cedar_effect cedar_policy_effect(const struct cedar_policies *p, size_t i);
+unsigned cedar_policy_line(const struct cedar_policies *p, size_t i);
+/* cedar_policy_source: the policy's text as written. cedar_policy_file: the ${name} it was parsed under. */
+struct cedar_str cedar_policy_source(const struct cedar_policies *p, size_t i);
+struct cedar_str cedar_policy_file(const struct cedar_policies *p, size_t i);
+/* cedar_policy_annotation(p, i, "step_up", out): false when it has none of this key. A bare @key has the value "". */
+bool cedar_policy_annotation(const struct cedar_policies *p, size_t i, const char *key, struct cedar_str *out);
+/* The k-th annotation, for checking that all are known: false past the last. */
+bool cedar_policy_annotation_at(const struct cedar_policies *p, size_t i, size_t k, struct cedar_str *key, struct cedar_str *value);
+/*
+ * cedar_policies_walk_context(p, fn, ctx): every attribute path below `context` that a condition names ("input.path"), with the policy's
+ * index, its action constraint when that is a single action ("==", else n == 0), line and column. For load-time checks of argument names.
+ */
+void cedar_policies_walk_context(const struct cedar_policies *p,
+                                 void (*fn)(size_t policy, struct cedar_str action_id, struct cedar_str path, unsigned line, unsigned column, void *ctx),
+                                 void *ctx);
+
+/* ------------------------------------------------------------------------------------------------------------------ values */
+
+struct cedar_scratch;                  /* memory of one request after another; one thread at a time */
+struct cedar_value;                    /* immutable once built; lives in its scratch, or in an entity store */
+struct cedar_scratch *cedar_scratch_new(size_t max_bytes);
+void cedar_scratch_reset(struct cedar_scratch *s);
+void cedar_scratch_free(struct cedar_scratch *s);
+
+struct cedar_uid {
+    struct cedar_str type, id;
+};
+
+/* Constructors copy their bytes; NULL means out of memory or (decimal, ip) not such a value. */
+struct cedar_value *cedar_bool(struct cedar_scratch *s, bool v);
+struct cedar_value *cedar_long(struct cedar_scratch *s, int64_t v);
+struct cedar_value *cedar_string(struct cedar_scratch *s, struct cedar_str v);
+struct cedar_value *cedar_entity(struct cedar_scratch *s, struct cedar_uid uid);
+/* Elements may be of different types; duplicates collapse. */
+struct cedar_value *cedar_set(struct cedar_scratch *s, struct cedar_value *const *list, size_t n);
+struct cedar_value *cedar_record(struct cedar_scratch *s);
+/* cedar_record_put: false when out of memory or the key is there already. Only before the record is used in another value or a request. */
+bool cedar_record_put(struct cedar_scratch *s, struct cedar_value *record, struct cedar_str key, struct cedar_value *v);
+struct cedar_value *cedar_decimal(struct cedar_scratch *s, struct cedar_str text); /* exactly representable only: "1.2500" */
+struct cedar_value *cedar_ip(struct cedar_scratch *s, struct cedar_str text);
+struct cedar_value *cedar_datetime(struct cedar_scratch *s, int64_t ms);
+struct cedar_value *cedar_duration(struct cedar_scratch *s, int64_t ms);
+
+/* ---------------------------------------------------------------------------------------------------------------- entities */
+
+struct cedar_entities;
+struct cedar_entities_builder;
+struct cedar_entities_builder *cedar_entities_new(void);
+/* Attributes and tags are records (NULL: empty), deep-copied. A uid given twice is an error at finish unless both are identical. */
+bool cedar_entities_add(struct cedar_entities_builder *b, struct cedar_uid uid, const struct cedar_value *attributes,
+                        const struct cedar_uid *parents, size_t n_parents, const struct cedar_value *tags);
+/* cedar_entities_finish: closes the ancestor relation (a cycle is an error), frees the builder in either case. */
+bool cedar_entities_finish(struct cedar_entities_builder *b, struct cedar_entities **out, struct cedar_error *error);
+/* cedar_entities_json(text): the official entity JSON without schema ([{uid,attrs,parents,tags}]). */
+bool cedar_entities_json(struct cedar_str text, struct cedar_entities **out, struct cedar_error *error);
+/* cedar_value_json(s, text): a value or context in the official JSON form (__entity, __extn escapes). NULL and ${error} on failure. */
+struct cedar_value *cedar_value_json(struct cedar_scratch *s, struct cedar_str text, struct cedar_error *error);
+struct cedar_entities *cedar_entities_ref(struct cedar_entities *e);
+void cedar_entities_unref(struct cedar_entities *e);
+
+/* --------------------------------------------------------------------------------------------------------------- decisions */
+
+struct cedar_request {
+    struct cedar_uid principal, action, resource;
+    const struct cedar_value *context; /* a record; NULL: empty */
+};
+
+struct cedar_policy_error {
+    size_t policy;          /* index in the set */
+    const char *text;       /* as the official engine words it, where it does */
+};
+
+struct cedar_answer { /* indices into the policy set, in its order; memory of the scratch */
+    const size_t *permits, *forbids;
+    size_t n_permits, n_forbids;
+    const struct cedar_policy_error *errors;
+    size_t n_errors;
+};
+
+/*
+ * cedar_evaluate(policies, entities, request, scratch, answer): evaluate every policy. Returns false only when the scratch ran out of
+ * memory: then nothing is known and the caller denies. A condition nested past CEDAR_MAX_DEPTH cannot exist: parsing refused it.
+ */
+bool cedar_evaluate(const struct cedar_policies *policies, const struct cedar_entities *entities, const struct cedar_request *request,
+                    struct cedar_scratch *scratch, struct cedar_answer *answer);
+/* cedar_decision(answer): the official decision: a permit and no forbid. */
+static inline bool
+cedar_decision(const struct cedar_answer *a)
+{
+    return a->n_forbids == 0 && a->n_permits > 0;
+}
+
+#endif

@@ -1,0 +1,486 @@
+/* Policies: annotations, effect, scope, conditions; and the small things expressions need from the parser. */
+#include "cedar/parser.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* --------------------------------------------------------------------------------------------------------------- tokens */
+
+bool
+parser_step(struct parser *p)
+{
+    p->behind = (size_t)(p->now.text.at - p->file->text.at) + p->now.text.n;
+    p->now = p->ahead;
+    return lexer_next(&p->lexer, &p->ahead, p->error);
+}
+
+bool
+parser_is(const struct parser *p, enum token_kind kind)
+{
+    return p->now.kind == kind;
+}
+
+bool
+parser_is_word(const struct parser *p, const char *word)
+{
+    return p->now.kind == TOKEN_NAME && str_is(p->now.text, word);
+}
+
+bool
+parser_wrong(struct parser *p, const struct token *at, const char *fmt, ...)
+{
+    char piece[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(piece, sizeof piece, fmt, ap);
+    va_end(ap);
+    return error_set(p->error, CEDAR_SYNTAX, at->line, at->column, "%s", piece);
+}
+
+/* Words from the text are shown up to 64 bytes, so that what is wrong with them stays in sight. */
+static void
+add_word(struct text *t, struct cedar_str word)
+{
+    size_t n = word.n;
+    if (n > 64)
+        for (n = 64; n > 0 && ((uint8_t)word.at[n] & 0xc0) == 0x80;)
+            n--;
+    text_str(t, (struct cedar_str){word.at, n});
+    if (n < word.n)
+        text_add(t, "…");
+}
+
+bool
+parser_wrong_word(struct parser *p, const struct token *at, const char *before, struct cedar_str word, const char *behind)
+{
+    parser_wrong(p, at, "%s", before);
+    struct text more = error_text(p->error);
+    add_word(&more, word);
+    text_add(&more, "%s", behind);
+    return false;
+}
+
+bool
+parser_unexpected(struct parser *p)
+{
+    if (parser_is(p, TOKEN_END))
+        return parser_wrong(p, &p->now, "unexpected end of input");
+    return parser_wrong_word(p, &p->now, "unexpected token `", p->now.text, "`");
+}
+
+bool
+parser_take(struct parser *p, enum token_kind kind)
+{
+    return parser_is(p, kind) ? parser_step(p) : parser_unexpected(p);
+}
+
+bool
+parser_too_deep(struct parser *p)
+{
+    return error_set(p->error, CEDAR_LIMIT, p->now.line, p->now.column, "this is nested deeper than %u levels: split the condition",
+                     CEDAR_MAX_DEPTH);
+}
+
+bool
+parser_enter(struct parser *p)
+{
+    return p->depth++ < CEDAR_MAX_DEPTH || parser_too_deep(p);
+}
+
+void
+parser_leave(struct parser *p)
+{
+    p->depth--;
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- names */
+
+bool
+parser_reserved(struct cedar_str word)
+{
+    static const char *const words[] = {"true", "false", "if", "then", "else", "in", "is", "has", "like"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_is(word, words[i]))
+            return true;
+    return false;
+}
+
+static bool
+check_word(struct parser *p, const struct token *t)
+{
+    if (parser_reserved(t->text))
+        return parser_wrong_word(p, t, "this identifier is reserved and cannot be used: ", t->text, "");
+    if (str_is(t->text, "__cedar"))
+        return parser_wrong(p, t, "The name `__cedar` contains `__cedar`, which is reserved");
+    return true;
+}
+
+bool
+parser_attribute(struct parser *p, struct cedar_str *out)
+{
+    if (!parser_is(p, TOKEN_NAME))
+        return parser_unexpected(p);
+    *out = p->now.text;
+    return check_word(p, &p->now) && parser_step(p);
+}
+
+/* "A :: B" becomes "A::B". */
+static bool
+join_name(struct parser *p, struct cedar_str *name, struct cedar_str more)
+{
+    size_t n = name->n + 2 + more.n;
+    char *to = arena_get(p->a, n);
+    if (to == NULL)
+        return error_memory(p->error);
+    memcpy(to, name->at, name->n);
+    memcpy(to + name->n, "::", 2);
+    memcpy(to + name->n + 2, more.at, more.n);
+    *name = (struct cedar_str){to, n};
+    return true;
+}
+
+bool
+parser_name(struct parser *p, struct cedar_str *name, struct cedar_str *eid)
+{
+    struct token first = p->now;
+    struct cedar_str part;
+    if (eid)
+        *eid = (struct cedar_str){NULL, 0};
+    if (!parser_attribute(p, name))
+        return false;
+    while (parser_is(p, TOKEN_PATH)) {
+        if (!parser_step(p))
+            return false;
+        if (eid && parser_is(p, TOKEN_STRING))
+            return lexer_string(&p->now, p->a, eid, p->error) && parser_step(p);
+        if (eid && parser_is(p, TOKEN_CURLY))
+            return parser_wrong_word(p, &first, "invalid entity literal: ", *name, "::{…}; it should have a form like `Namespace::User::\"alice\"`");
+        if (name->n > CEDAR_MAX_DEPTH * 64)
+            return error_set(p->error, CEDAR_LIMIT, first.line, first.column, "this name is too long");
+        if (!parser_attribute(p, &part) || !join_name(p, name, part))
+            return false;
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- scope */
+
+#define ANNOTATIONS_MAX 64u
+#define SCOPE_HELP "; policy scopes must contain a `principal`, `action`, and `resource` element in that order"
+
+/* What may stand behind == or in. */
+enum reference { ONE_OR_SLOT, ONE_ONLY, ONE_OR_SET };
+
+static const char *const reference_names[] = {"an entity uid or matching template slot", "an entity uid", "an entity uid or set of entity uids"};
+
+static bool
+scope_uid(struct parser *p, struct scope *s, struct cedar_uid uid)
+{
+    if ((s->n & (s->n - 1)) == 0) {
+        struct cedar_uid *to = arena_list(p->a, s->n ? s->n * 2 : 1, sizeof *to);
+        if (to == NULL)
+            return error_memory(p->error);
+        if (s->n)
+            memcpy(to, s->uids, s->n * sizeof *to);
+        s->uids = to;
+    }
+    s->uids[s->n++] = uid;
+    return true;
+}
+
+static bool
+is_action_type(struct cedar_str type)
+{
+    return str_is(type, "Action") || bytes_ends(str_bytes(type), BYTES("::Action"));
+}
+
+static bool
+take_uid(struct parser *p, struct scope *s, enum reference kind, bool action)
+{
+    struct token t = p->now;
+    struct cedar_uid uid;
+    if (!parser_name(p, &uid.type, &uid.id))
+        return false;
+    if (uid.id.at == NULL) {
+        parser_wrong(p, &t, "expected %s, found name `", reference_names[kind]);
+        struct text more = error_text(p->error);
+        add_word(&more, uid.type);
+        text_add(&more, "`");
+        return false;
+    }
+    if (!action || is_action_type(uid.type))
+        return scope_uid(p, s, uid);
+    parser_wrong(p, &t, "expected an entity uid with type `Action` but got `");
+    struct text more = error_text(p->error);
+    text_uid(&more, &uid);
+    text_add(&more, "`");
+    return false;
+}
+
+static bool
+take_slot(struct parser *p, struct scope *s, enum reference kind, const char *variable)
+{
+    if (kind != ONE_OR_SLOT)
+        return parser_wrong(p, &p->now, "expected %s, found template slot", kind == ONE_ONLY ? "single entity uid" : "single entity uid or set of entity uids");
+    if (!str_is((struct cedar_str){p->now.text.at + 1, p->now.text.n - 1}, variable)) {
+        parser_wrong_word(p, &p->now, "expected an entity uid or matching template slot, found ", p->now.text, " instead of ?");
+        struct text more = error_text(p->error);
+        text_add(&more, "%s", variable);
+        return false;
+    }
+    s->slot = true;
+    return parser_step(p);
+}
+
+static bool take_reference(struct parser *p, struct scope *s, enum reference kind, const char *variable);
+
+static bool
+take_set(struct parser *p, struct scope *s, enum reference kind, const char *variable)
+{
+    if (kind != ONE_OR_SET)
+        return parser_wrong(p, &p->now, "expected %s, found set of entity uids",
+                            kind == ONE_ONLY ? "single entity uid" : "single entity uid or template slot");
+    if (!parser_step(p))
+        return false;
+    while (!parser_is(p, TOKEN_SQUARE_END)) {
+        if (!take_reference(p, s, ONE_ONLY, variable))
+            return false;
+        if (!parser_is(p, TOKEN_SQUARE_END) && !parser_take(p, TOKEN_COMMA))
+            return false;
+    }
+    return parser_step(p);
+}
+
+/* An entity, a slot or a set of entities, as ${kind} allows, in any number of parentheses. */
+static bool
+take_reference(struct parser *p, struct scope *s, enum reference kind, const char *variable)
+{
+    bool ok;
+    if (!parser_enter(p))
+        return false;
+    if (parser_is(p, TOKEN_ROUND))
+        ok = parser_step(p) && take_reference(p, s, kind, variable) && parser_take(p, TOKEN_ROUND_END);
+    else if (parser_is(p, TOKEN_SLOT))
+        ok = take_slot(p, s, kind, variable);
+    else if (parser_is(p, TOKEN_SQUARE))
+        ok = take_set(p, s, kind, variable);
+    else if (parser_is(p, TOKEN_NAME))
+        ok = take_uid(p, s, kind, strcmp(variable, "action") == 0);
+    else if (parser_is(p, TOKEN_STRING) || parser_is(p, TOKEN_NUMBER))
+        ok = parser_wrong_word(p, &p->now, "expected an entity uid, found literal `", p->now.text, "`; write it with its type, Type::\"id\"");
+    else
+        ok = parser_unexpected(p);
+    parser_leave(p);
+    return ok;
+}
+
+static bool
+take_type(struct parser *p, struct scope *s, const struct token *at, bool action)
+{
+    if (action)
+        return parser_wrong(p, at, "`is` cannot appear in the action scope; try moving `action is ..` into a `when` condition");
+    if (!parser_step(p))
+        return false;
+    if (!parser_is(p, TOKEN_NAME))
+        return parser_wrong_word(p, &p->now, "right hand side of an `is` expression must be an entity type name, but got `", p->now.text, "`");
+    s->kind = SCOPE_IS;
+    return parser_name(p, &s->type, NULL);
+}
+
+/* The element behind its variable. */
+static bool
+take_constraint(struct parser *p, struct scope *s, const struct token *at)
+{
+    bool action = str_is(at->text, "action");
+    const char *variable = action ? "action" : str_is(at->text, "principal") ? "principal" : "resource";
+    if (parser_is(p, TOKEN_COLON))
+        return parser_wrong(p, &p->now, "type constraints using `:` are not supported; try using `is` instead");
+    if (parser_is_word(p, "is") && !take_type(p, s, at, action))
+        return false;
+    struct token op = p->now;
+    if (parser_is(p, TOKEN_EQUAL) && s->kind == SCOPE_IS)
+        return parser_wrong(p, &op, "`is` cannot be used together with `==`; try using `_ is _ in _`");
+    if (parser_is(p, TOKEN_EQUAL)) {
+        s->kind = SCOPE_EQUAL;
+        return parser_step(p) && take_reference(p, s, action ? ONE_ONLY : ONE_OR_SLOT, variable);
+    }
+    if (!parser_is_word(p, "in"))
+        return true;
+    s->kind = s->kind == SCOPE_IS ? SCOPE_IS_IN : SCOPE_IN;
+    if (!parser_step(p) || !take_reference(p, s, action ? ONE_OR_SET : ONE_OR_SLOT, variable))
+        return false;
+    if (parser_is_word(p, "is"))
+        return parser_wrong(p, &p->now, action ? "`is` cannot appear in the action scope" : "when `is` and `in` are used together, `is` must come first; try `_ is _ in _`");
+    return true;
+}
+
+/* What stands behind a whole element: the next one, the end, or an operator that a scope does not take. */
+static bool
+check_element_end(struct parser *p, bool action)
+{
+    if (parser_is(p, TOKEN_COMMA) || parser_is(p, TOKEN_ROUND_END))
+        return true;
+    if (parser_is(p, TOKEN_ASSIGN))
+        return parser_wrong(p, &p->now, "'=' is not a valid operator in Cedar; try using '==' instead");
+    if (parser_is(p, TOKEN_UNEQUAL) || parser_is(p, TOKEN_LESS) || parser_is(p, TOKEN_GREATER) || parser_is(p, TOKEN_LESS_EQUAL) ||
+        parser_is(p, TOKEN_GREATER_EQUAL))
+        return parser_wrong_word(p, &p->now, action ? "invalid operator in the action scope: " : "invalid operator in the policy scope: ",
+                                 p->now.text, "; only `==`, `in` and, except for actions, `is` can stand there");
+    return parser_unexpected(p);
+}
+
+static bool
+parse_element(struct parser *p, struct scope *s, const char *variable)
+{
+    struct token t = p->now;
+    if (parser_is(p, TOKEN_ROUND_END))
+        return parser_wrong(p, &t, "this policy is missing the `%s` variable in the scope" SCOPE_HELP, variable);
+    if (!parser_is(p, TOKEN_NAME))
+        return parser_unexpected(p);
+    if (!str_is(t.text, variable)) {
+        if (!str_is(t.text, "principal") && !str_is(t.text, "action") && !str_is(t.text, "resource"))
+            return parser_wrong_word(p, &t, "found an invalid variable in the policy scope: ", t.text, SCOPE_HELP);
+        parser_wrong_word(p, &t, "found the variable `", t.text, "` where the variable `");
+        struct text more = error_text(p->error);
+        text_add(&more, "%s` must be used" SCOPE_HELP, variable);
+        return false;
+    }
+    return parser_step(p) && take_constraint(p, s, &t) && check_element_end(p, str_is(t.text, "action"));
+}
+
+static bool
+parse_scope(struct parser *p, struct policy *policy)
+{
+    static const char *const variables[] = {"principal", "action", "resource"};
+    struct scope *const scopes[] = {&policy->principal, &policy->action, &policy->resource};
+    if (!parser_take(p, TOKEN_ROUND))
+        return false;
+    for (int i = 0; i < 3; i++) {
+        if (!parse_element(p, scopes[i], variables[i]))
+            return false;
+        if (!parser_is(p, TOKEN_ROUND_END) && !parser_step(p))
+            return false;
+    }
+    if (!parser_is(p, TOKEN_ROUND_END))
+        return parser_wrong_word(p, &p->now, "this policy has an extra element in the scope: ", p->now.text, SCOPE_HELP);
+    policy->template = policy->principal.slot || policy->resource.slot;
+    return parser_step(p);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- policies */
+
+static bool
+parse_annotation_value(struct parser *p, struct annotation *n)
+{
+    n->value = (struct cedar_str){"", 0};
+    if (!parser_is(p, TOKEN_ROUND))
+        return true;
+    if (!parser_step(p))
+        return false;
+    if (!parser_is(p, TOKEN_STRING))
+        return parser_unexpected(p);
+    return lexer_string(&p->now, p->a, &n->value, p->error) && parser_step(p) && parser_take(p, TOKEN_ROUND_END);
+}
+
+static bool
+parse_annotations(struct parser *p, struct policy *policy)
+{
+    struct annotation **end = &policy->annotations;
+    for (unsigned n_before = 0; parser_is(p, TOKEN_AT); end = &(*end)->next, n_before++) {
+        if (!parser_step(p))
+            return false;
+        struct token key = p->now;
+        if (!parser_is(p, TOKEN_NAME))
+            return parser_unexpected(p);
+        if (n_before == ANNOTATIONS_MAX)
+            return error_set(p->error, CEDAR_LIMIT, key.line, key.column, "more than %u annotations on one policy", ANNOTATIONS_MAX);
+        struct annotation *n = ARENA_NEW(p->a, struct annotation);
+        if (n == NULL)
+            return error_memory(p->error);
+        n->key = key.text;
+        for (struct annotation *o = policy->annotations; o; o = o->next)
+            if (str_eq(o->key, n->key))
+                return parser_wrong_word(p, &key, "duplicate annotation: @", key.text, "");
+        *end = n;
+        if (!parser_step(p) || !parse_annotation_value(p, n))
+            return false;
+    }
+    return true;
+}
+
+static bool
+parse_effect(struct parser *p, struct policy *policy)
+{
+    if (!parser_is(p, TOKEN_NAME))
+        return parser_unexpected(p);
+    if (!parser_is_word(p, "permit") && !parser_is_word(p, "forbid"))
+        return parser_wrong_word(p, &p->now, "invalid policy effect: ", p->now.text, "; effect must be either `permit` or `forbid`");
+    policy->effect = parser_is_word(p, "permit") ? CEDAR_PERMIT : CEDAR_FORBID;
+    return parser_step(p);
+}
+
+static bool
+parse_condition(struct parser *p, struct condition *c)
+{
+    struct token t = p->now;
+    if (p->ahead.kind != TOKEN_CURLY)
+        return parser_wrong_word(p, &t, "unexpected token `", t.text, "`; a policy ends with `;`");
+    c->unless = parser_is_word(p, "unless");
+    if (!c->unless && !parser_is_word(p, "when"))
+        return parser_wrong_word(p, &t, "invalid policy condition: ", t.text, "; condition must be either `when` or `unless`");
+    p->clause = c->unless ? "unless" : "when";
+    if (!parser_step(p) || !parser_take(p, TOKEN_CURLY))
+        return false;
+    if (parser_is(p, TOKEN_CURLY_END))
+        return parser_wrong(p, &t, "`%s` condition clause cannot be empty", p->clause);
+    c->expr = parse_expr(p);
+    return c->expr && parser_take(p, TOKEN_CURLY_END);
+}
+
+static bool
+parse_conditions(struct parser *p, struct policy *policy)
+{
+    struct condition **end = &policy->conditions;
+    for (; parser_is(p, TOKEN_NAME); end = &(*end)->next) {
+        *end = ARENA_NEW(p->a, struct condition);
+        if (*end == NULL)
+            return error_memory(p->error);
+        if (!parse_condition(p, *end))
+            return false;
+    }
+    return true;
+}
+
+static bool
+parse_policy(struct parser *p, struct policy *policy)
+{
+    size_t from = (size_t)(p->now.text.at - p->file->text.at);
+    policy->file = p->file;
+    policy->line = p->now.line;
+    policy->column = p->now.column;
+    if (!parse_annotations(p, policy) || !parse_effect(p, policy) || !parse_scope(p, policy) || !parse_conditions(p, policy) ||
+        !parser_take(p, TOKEN_SEMICOLON))
+        return false;
+    policy->source = (struct cedar_str){p->file->text.at + from, p->behind - from};
+    return paths_find(policy, p->a) || error_memory(p->error);
+}
+
+bool
+parse_policies(struct policy_file *file, struct policy **first, size_t *n, struct cedar_error *error)
+{
+    struct parser p = {.file = file, .a = &file->a, .lexer = {file->text, 0, 1, 1}, .clause = "when", .error = error};
+    p.now.text = p.ahead.text = file->text;
+    p.now.text.n = p.ahead.text.n = 0;
+    *n = 0;
+    if (!parser_step(&p) || !parser_step(&p))
+        return false;
+    for (struct policy **end = first; !parser_is(&p, TOKEN_END); end = &(*end)->next) {
+        *end = ARENA_NEW(p.a, struct policy);
+        if (*end == NULL)
+            return error_memory(error);
+        if (!parse_policy(&p, *end))
+            return false;
+        ++*n;
+    }
+    return true;
+}

@@ -1,0 +1,41 @@
+/* What the two halves of the parser share: tokens with one of lookahead, errors at a token, lists. */
+#ifndef CEDAR_PARSER_H
+#define CEDAR_PARSER_H
+
+#include "cedar/ast.h"
+
+struct parser {
+    struct policy_file *file;
+    struct arena *a;
+    struct lexer lexer;
+    struct token now, ahead;
+    size_t behind; /* offset of the end of the token before ${now} */
+    unsigned depth;
+    const char *clause; /* "when" or "unless" while inside one */
+    struct cedar_error *error;
+};
+
+/* All of these return false (or NULL) with the error set when they fail. */
+bool parser_step(struct parser *p);
+bool parser_take(struct parser *p, enum token_kind kind); /* step over a token of this kind, or fail with "unexpected token" */
+bool parser_unexpected(struct parser *p);
+bool parser_wrong(struct parser *p, const struct token *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* "<before><word><behind>", for words from the text. */
+bool parser_wrong_word(struct parser *p, const struct token *at, const char *before, struct cedar_str word, const char *behind);
+bool parser_is(const struct parser *p, enum token_kind kind);
+bool parser_is_word(const struct parser *p, const char *word);
+bool parser_reserved(struct cedar_str word);
+
+/*
+ * A name with its path, "A::B". When ${eid} is not NULL the name may go on with ::"id": then *${eid} is that id, else at == NULL.
+ */
+bool parser_name(struct parser *p, struct cedar_str *name, struct cedar_str *eid);
+/* An attribute: no reserved word. */
+bool parser_attribute(struct parser *p, struct cedar_str *out);
+bool parser_too_deep(struct parser *p);
+bool parser_enter(struct parser *p); /* one level deeper; then leave */
+void parser_leave(struct parser *p);
+
+const struct expr *parse_expr(struct parser *p);
+
+#endif

@@ -1,0 +1,266 @@
+/*
+ * The official JSON form of values without a schema: bool, integer, string, array, object; {"__entity": {"type", "id"}} and
+ * {"__extn": {"fn", "arg" or "args"}} when that is the only key of an object. All strings are copied: the text may go away.
+ */
+#include "cedar/value_json.h"
+
+#include "cedar/ext.h"
+#include "cedar/parser.h"
+
+#include <stdio.h>
+
+static const struct json_limits limits = {.bytes = (size_t)16 << 20, .depth = CEDAR_MAX_DEPTH, .nodes = 2000000};
+
+bool
+value_json_text(struct arena *a, struct cedar_str text, struct json **out, struct cedar_error *error)
+{
+    struct err e = json_parse(a, str_bytes(text), &limits, out);
+    unsigned line = 0, column = 0;
+    int from = 0;
+    if (!err_failed(e))
+        return true;
+    if (sscanf(e.text, "line %u, column %u: %n", &line, &column, &from) < 2)
+        from = 0;
+    enum cedar_code code = e.code == E_LIMIT ? CEDAR_LIMIT : e.code == E_MEMORY ? CEDAR_MEMORY : CEDAR_SYNTAX;
+    return error_set(error, code, line, column, "%s", e.text + from);
+}
+
+static bool
+begin(const struct json_place *p, struct cedar_error *error, enum cedar_code code)
+{
+    error_set(error, code, 0, 0, "%s", p->uid == NULL ? "while parsing context, " : p->tag ? "in tag `" : "in attribute `");
+    if (p->uid == NULL)
+        return false;
+    struct text t = error_text(error);
+    text_str(&t, p->name);
+    text_add(&t, "` on `");
+    text_uid(&t, p->uid);
+    text_add(&t, "`, ");
+    return false;
+}
+
+/* "<place>, <before><word><behind>"; returns false. */
+static bool
+refuse(const struct json_place *p, struct cedar_error *error, const char *before, struct bytes word, const char *behind)
+{
+    begin(p, error, CEDAR_VALUE);
+    struct text t = error_text(error);
+    text_add(&t, "%s", before);
+    text_str(&t, (struct cedar_str){(const char *)word.at, word.n < 100 ? word.n : 100});
+    text_add(&t, "%s", behind);
+    return false;
+}
+
+static bool
+copy(const struct json_place *p, struct bytes from, struct cedar_str *to, struct cedar_error *error)
+{
+    struct bytes b = arena_copy(p->a, from);
+    *to = (struct cedar_str){(const char *)b.at, b.n};
+    return b.at != NULL || error_memory(error);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- entities */
+
+static bool
+is_identifier(struct bytes b)
+{
+    for (size_t i = 0; i < b.n; i++) {
+        uint8_t c = b.at[i];
+        if (c != '_' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && (i == 0 || c < '0' || c > '9'))
+            return false;
+    }
+    return b.n > 0 && !parser_reserved((struct cedar_str){(const char *)b.at, b.n}) && !bytes_is(b, "__cedar");
+}
+
+/* A name as Cedar prints it: identifiers joined by "::", no spaces, nothing reserved. */
+static bool
+is_type_name(struct bytes name)
+{
+    for (;;) {
+        size_t end = bytes_search(name, BYTES("::"));
+        if (!is_identifier(bytes_sub(name, 0, end)))
+            return false;
+        if (end == name.n)
+            return true;
+        name = bytes_sub(name, end + 2, name.n);
+    }
+}
+
+static bool
+read_type_and_id(const struct json_place *p, const struct json *v, struct cedar_uid *out, struct cedar_error *error)
+{
+    struct bytes type = json_text(v, "type"), id = json_text(v, "id");
+    if (!is_type_name(type))
+        return refuse(p, error, "failed to parse escape `__entity`: `", type,
+                      "` is not a normalized entity type name (identifiers joined by `::`, no spaces, none reserved)");
+    return copy(p, type, &out->type, error) && copy(p, id, &out->id, error);
+}
+
+static bool
+has_type_and_id(const struct json *v)
+{
+    return json_is(json_get(v, "type"), JSON_STRING) && json_is(json_get(v, "id"), JSON_STRING);
+}
+
+bool
+value_json_uid(const struct json_place *p, const struct json *v, struct cedar_uid *out, struct cedar_error *error)
+{
+    const struct json *inner = json_get(v, "__entity");
+    if (inner && v->count == 1)
+        v = inner;
+    if (!has_type_and_id(v)) {
+        error_set(error, CEDAR_VALUE, 0, 0, "in %s field of ", p->name.at);
+        struct text t = error_text(error);
+        if (p->uid)
+            text_uid(&t, p->uid);
+        text_add(&t, "%s, expected a literal entity reference, but got `", p->uid ? "" : "<unknown entity>");
+        text_str(&t, (struct cedar_str){(const char *)v->raw.at, v->raw.n < 100 ? v->raw.n : 100});
+        text_add(&t, "`");
+        return false;
+    }
+    return read_type_and_id(p, v, out, error);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- extensions */
+
+static const struct cedar_value *
+call(const struct json_place *p, enum ext_function f, const struct cedar_value *const *args, size_t n, struct cedar_error *error)
+{
+    struct fault fault;
+    fault_reset(&fault);
+    const struct cedar_value *v = ext_call(f, args, n, p->a, &fault);
+    if (v)
+        return v;
+    if (fault.memory)
+        return error_memory(error), NULL;
+    begin(p, error, CEDAR_VALUE);
+    struct text t = error_text(error);
+    text_str(&t, str_of(fault.room));
+    return NULL;
+}
+
+static const struct cedar_value *
+read_extension(const struct json_place *p, const struct json *v, struct cedar_error *error)
+{
+    const struct json *arg = json_get(v, "arg"), *args = json_get(v, "args");
+    struct bytes name = json_text(v, "fn");
+    enum ext_function f;
+    if (bytes_is(name, "unknown"))
+        return begin(p, error, CEDAR_UNSUPPORTED), (void)strncat(error->text, "unknown values are not supported", 64), NULL;
+    if (!ext_find((struct cedar_str){(const char *)name.at, name.n}, &f))
+        return refuse(p, error, "extension function `", name, "` does not exist"), NULL;
+    size_t n = arg ? 1 : args->count, i = 0;
+    const struct cedar_value **list = arena_list(p->a, n, sizeof *list);
+    if (list == NULL)
+        return error_memory(error), NULL;
+    for (const struct json *one = arg ? arg : args->child; i < n; one = one->next, i++)
+        if ((list[i] = value_json_read(p, one, error)) == NULL)
+            return NULL;
+    return call(p, f, list, n, error);
+}
+
+/* An object is an escape only when it has the right shape; otherwise it is a record, as in the official engine. */
+static bool
+is_extension(const struct json *v)
+{
+    return json_is(v, JSON_OBJECT) && json_is(json_get(v, "fn"), JSON_STRING) && (json_get(v, "arg") || json_is(json_get(v, "args"), JSON_ARRAY));
+}
+
+/* -------------------------------------------------------------------------------------------------------------- values */
+
+static const struct cedar_value *
+no_memory(struct cedar_error *error, const struct cedar_value *v)
+{
+    if (v == NULL)
+        error_memory(error);
+    return v;
+}
+
+static const struct cedar_value *
+read_array(const struct json_place *p, const struct json *v, struct cedar_error *error)
+{
+    const struct cedar_value **list = arena_list(p->a, v->count, sizeof *list);
+    size_t n = 0;
+    if (list == NULL)
+        return no_memory(error, NULL);
+    for (const struct json *e = v->child; e; e = e->next)
+        if ((list[n++] = value_json_read(p, e, error)) == NULL)
+            return NULL;
+    return no_memory(error, value_set(p->a, list, n));
+}
+
+static const struct cedar_value *
+read_record(const struct json_place *p, const struct json *v, struct cedar_error *error)
+{
+    struct value_field *fields = arena_list(p->a, v->count, sizeof *fields);
+    size_t n = 0;
+    if (fields == NULL)
+        return no_memory(error, NULL);
+    for (const struct json *m = v->child; m; m = m->next, n++) {
+        fields[n].value = value_json_read(p, m, error);
+        if (fields[n].value == NULL || !copy(p, m->key, &fields[n].key, error))
+            return NULL;
+    }
+    return no_memory(error, value_record(p->a, fields, n));
+}
+
+static const struct cedar_value *
+read_object(const struct json_place *p, const struct json *v, struct cedar_error *error)
+{
+    const struct json *entity = json_get(v, "__entity"), *extension = json_get(v, "__extn");
+    struct cedar_uid uid;
+    if (v->count != 1)
+        return read_record(p, v, error);
+    if (entity && has_type_and_id(entity))
+        return read_type_and_id(p, entity, &uid, error) ? no_memory(error, value_entity(p->a, uid)) : NULL;
+    if (extension && is_extension(extension))
+        return read_extension(p, extension, error);
+    if (json_is(json_get(v, "__expr"), JSON_STRING))
+        return refuse(p, error, "the `__expr` escape is no longer supported", (struct bytes){NULL, 0}, ""), NULL;
+    return read_record(p, v, error);
+}
+
+const struct cedar_value *
+value_json_read(const struct json_place *p, const struct json *v, struct cedar_error *error)
+{
+    struct cedar_str text;
+    switch (v->type) {
+    case JSON_BOOL:
+        return value_truth(v->truth);
+    case JSON_INT:
+        return no_memory(error, value_number(p->a, VALUE_LONG, v->number));
+    case JSON_STRING:
+        return copy(p, v->text, &text, error) ? no_memory(error, value_string(p->a, text)) : NULL;
+    case JSON_ARRAY:
+        return read_array(p, v, error);
+    case JSON_OBJECT:
+        return read_object(p, v, error);
+    case JSON_NUMBER:
+        refuse(p, error, "the number `", v->text, "` is no 64-bit integer; write a decimal as {\"__extn\": {\"fn\": \"decimal\", \"arg\": \"1.5\"}}");
+        return NULL;
+    case JSON_NULL:
+        break;
+    }
+    refuse(p, error, "found a `null`; JSON `null`s are not allowed in Cedar", (struct bytes){NULL, 0}, "");
+    return NULL;
+}
+
+/* The tree of the JSON text needs no longer life than this call; the value may stay. */
+struct cedar_value *
+cedar_value_json(struct cedar_scratch *s, struct cedar_str text, struct cedar_error *error)
+{
+    struct arena tree = {.max = (size_t)512 << 20};
+    struct json_place p = {.a = &s->a};
+    struct json *v;
+    struct cedar_value *own = NULL;
+    if (value_json_text(&tree, text, &v, error)) {
+        const struct cedar_value *value = value_json_read(&p, v, error);
+        own = value ? ARENA_NEW(&s->a, struct cedar_value) : NULL;
+        if (own)
+            *own = *value;
+        else if (value)
+            error_memory(error);
+    }
+    arena_free(&tree);
+    return own;
+}

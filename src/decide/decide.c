@@ -1,0 +1,257 @@
+#include "decide/decide.h"
+
+#include <stdio.h>
+
+#include "decide/request.h"
+
+const char *const outcome_names[] = {"allow", "deny", "modify", "step_up", "defer", NULL};
+const char *const tier_names[] = {"light", "standard", "high", NULL};
+
+/*
+ * The tiers. High: what cannot be undone, restricted data, a write by a weakly proven instance. Light: reads of data that is at most
+ * internal, from a place that is trusted, by a confined and firmly proven instance (law 11: what is unconfined is never light).
+ */
+enum tier
+call_tier(const struct call *call, char why[160])
+{
+    enum effect effect = tool_effect(call->tool);
+    const struct destination *d = call->destination;
+    enum proof_strength proof = call->writ->instance->strength;
+    const char *because = NULL;
+    if (effect == EFFECT_IRREVERSIBLE)
+        because = "the effect cannot be undone";
+    else if (d->sensitivity == SENS_RESTRICTED)
+        because = "the data is restricted";
+    else if (effect == EFFECT_WRITE && proof <= PROOF_WEAK)
+        because = "a write by an instance that is known only weakly";
+    if (because) {
+        snprintf(why, 160, "%s", because);
+        return TIER_HIGH;
+    }
+    if (effect != EFFECT_READ)
+        because = "it writes";
+    else if (d->sensitivity > SENS_INTERNAL)
+        because = "the data is confidential";
+    else if (!call->writ->confined)
+        because = "the agent is not confined";
+    else if (proof <= PROOF_WEAK)
+        because = "the instance is known only weakly";
+    else if (d->integrity == INTEGRITY_UNTRUSTED)
+        because = "the destination returns outsiders' content";
+    snprintf(why, 160, "%s", because ? because : "a read of data that is at most internal, by a confined and proven agent");
+    return because ? TIER_STANDARD : TIER_LIGHT;
+}
+
+/* What is satisfied counts, and a forbid that errors counts as satisfied (law 3). */
+struct tally {
+    const struct cedar_policies *policies;
+    size_t permits[DECISION_POLICIES], plain[DECISION_POLICIES], asking[DECISION_POLICIES], deferring[DECISION_POLICIES];
+    size_t n_permits, n_plain, n_asking, n_deferring;
+};
+
+static void
+note(size_t *list, size_t *n, size_t policy)
+{
+    if (*n < DECISION_POLICIES)
+        list[(*n)++] = policy;
+}
+
+static void
+note_forbid(struct tally *t, size_t policy)
+{
+    struct cedar_str value;
+    if (cedar_policy_annotation(t->policies, policy, "step_up", &value))
+        note(t->asking, &t->n_asking, policy);
+    else if (cedar_policy_annotation(t->policies, policy, "defer", &value))
+        note(t->deferring, &t->n_deferring, policy);
+    else
+        note(t->plain, &t->n_plain, policy); /* also @modify: the changed call cannot be made here, so the original may not pass */
+}
+
+static void
+tally(struct tally *t, const struct cedar_policies *policies, const struct cedar_answer *answer)
+{
+    *t = (struct tally){.policies = policies};
+    for (size_t i = 0; i < answer->n_permits; i++)
+        note(t->permits, &t->n_permits, answer->permits[i]);
+    for (size_t i = 0; i < answer->n_forbids; i++)
+        note_forbid(t, answer->forbids[i]);
+    for (size_t i = 0; i < answer->n_errors; i++)
+        if (cedar_policy_effect(policies, answer->errors[i].policy) == CEDAR_FORBID)
+            note_forbid(t, answer->errors[i].policy);
+}
+
+static void
+determine(struct decision *d, const struct tally *t, enum outcome outcome, const size_t *list, size_t n)
+{
+    d->outcome = outcome;
+    d->n_policies = n;
+    for (size_t i = 0; i < n; i++)
+        d->policies[i] = cedar_policy_id(t->policies, list[i]);
+}
+
+static void
+edit_policy(struct decision *d, const struct tally *t, size_t policy)
+{
+    struct cedar_str file = cedar_policy_file(t->policies, policy), id = cedar_policy_id(t->policies, policy);
+    if (id.n > 8 && memcmp(id.at, "builtin/", 8) == 0)
+        snprintf(d->edit, sizeof d->edit, "policies/: declare a policy with @id(\"%.*s\") to replace the built-in one", (int)id.n, id.at);
+    else
+        snprintf(d->edit, sizeof d->edit, "policies/%.*s:%u (policy %.*s)", (int)file.n, file.at, cedar_policy_line(t->policies, policy),
+                 (int)id.n, id.at);
+}
+
+static const char *
+describe(const struct tally *t, size_t policy, char room[200])
+{
+    struct cedar_str text;
+    if (!cedar_policy_annotation(t->policies, policy, "description", &text))
+        return "";
+    snprintf(room, 200, " (%.*s)", (int)(text.n < 190 ? text.n : 190), text.at);
+    return room;
+}
+
+/* The order of design.md section 3: no permit, plain forbid, defer, step-up, allow. */
+static void
+conclude(struct decision *d, const struct tally *t)
+{
+    char about[200];
+    struct cedar_str id;
+    if (t->n_permits == 0) {
+        determine(d, t, OUTCOME_DENY, NULL, 0);
+        snprintf(d->reason, sizeof d->reason, "no policy permits it");
+        snprintf(d->edit, sizeof d->edit, "policies/: a permit for this action is missing");
+    } else if (t->n_plain) {
+        determine(d, t, OUTCOME_DENY, t->plain, t->n_plain);
+        id = d->policies[0];
+        snprintf(d->reason, sizeof d->reason, "the policy %.*s forbids it%s", (int)(id.n < 60 ? id.n : 60), id.at, describe(t, t->plain[0], about));
+        edit_policy(d, t, t->plain[0]);
+    } else if (t->n_deferring) {
+        determine(d, t, OUTCOME_DEFER, t->deferring, t->n_deferring);
+        id = d->policies[0];
+        snprintf(d->reason, sizeof d->reason, "the policy %.*s waits for context that is missing", (int)(id.n < 60 ? id.n : 60), id.at);
+        edit_policy(d, t, t->deferring[0]);
+    } else if (t->n_asking) {
+        determine(d, t, OUTCOME_STEP_UP, t->asking, t->n_asking);
+        id = d->policies[0];
+        snprintf(d->reason, sizeof d->reason, "the policy %.*s asks for a person's approval%s", (int)(id.n < 60 ? id.n : 60), id.at,
+                 describe(t, t->asking[0], about));
+        edit_policy(d, t, t->asking[0]);
+    } else {
+        determine(d, t, OUTCOME_ALLOW, t->permits, t->n_permits);
+        id = d->policies[0];
+        snprintf(d->reason, sizeof d->reason, "permitted by %.*s", (int)(id.n < 60 ? id.n : 60), id.at);
+    }
+}
+
+static bool
+evaluate(const struct snapshot *s, const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch, struct err *e,
+         struct cedar_answer *answer)
+{
+    char action[256];
+    const struct cedar_value *context = NULL;
+    cedar_scratch_reset(scratch);
+    *e = request_context(call, tier, with_input, scratch, &context);
+    if (err_failed(*e))
+        return false;
+    snprintf(action, sizeof action, "%s/%.*s", call->destination->id, BYTES_CUT(call->name, 150));
+    struct cedar_request r = {cedar_id("Agent", call->writ->agent->id), cedar_id("Action", action),
+                              cedar_id("Destination", call->destination->id), context};
+    if (cedar_evaluate(s->estate->policies, s->entities, &r, scratch, answer))
+        return true;
+    *e = err_make(E_MEMORY, "no memory to decide");
+    return false;
+}
+
+/* The writ as it was opened and the template as it stands now must both grant the call: authority only narrows (law 4). */
+static struct err
+granted(const struct snapshot *s, const struct call *call, struct arena *a, struct place *where)
+{
+    TRY(grant_check(call->writ->task, call, a, where));
+    const struct task *now = estate_task(s->estate, call->writ->task->id);
+    *where = call->writ->task->place;
+    if (now == NULL)
+        return err_make(E_DENIED, "the task %s is no longer declared", call->writ->task->id);
+    return now == call->writ->task ? err_ok() : grant_check(now, call, a, where);
+}
+
+static bool
+observed(const struct snapshot *s, const struct call *call, const struct decision *d)
+{
+    char today[ENV_TIME_MAX];
+    env_time_text(call->now_ms, today);
+    today[10] = 0;
+    for (size_t i = 0; i < s->estate->n_observes; i++) {
+        const struct observe *o = &s->estate->observes[i];
+        if (strcmp(today, o->until) > 0)
+            continue;
+        if ((o->what == OBSERVE_AGENT && strcmp(o->id, call->writ->agent->id) == 0) ||
+            (o->what == OBSERVE_DESTINATION && strcmp(o->id, call->destination->id) == 0))
+            return true;
+        bool all = d->n_policies > 0; /* a policy in observe lifts a refusal only when nothing else refuses */
+        for (size_t k = 0; k < d->n_policies && o->what == OBSERVE_POLICY; k++)
+            all &= d->policies[k].n == strlen(o->id) && memcmp(d->policies[k].at, o->id, d->policies[k].n) == 0;
+        if (o->what == OBSERVE_POLICY && all)
+            return true;
+    }
+    return false;
+}
+
+static void
+refuse(struct decision *d, struct err e, const struct place *where, const char *what)
+{
+    d->outcome = OUTCOME_DENY;
+    d->n_policies = 0;
+    snprintf(d->reason, sizeof d->reason, "%.250s", e.text);
+    if (where && where->file)
+        snprintf(d->edit, sizeof d->edit, "%s:%d (%s)", where->file, where->line, what);
+}
+
+void
+decide(const struct snapshot *s, const struct call *call, struct cedar_scratch *scratch, struct arena *a, struct decision *d)
+{
+    struct place where = {NULL, 0};
+    struct cedar_answer answer;
+    struct tally t;
+    d->observed = false;
+    d->n_policies = 0;
+    d->edit[0] = 0;
+    d->tier = call_tier(call, d->tier_why);
+    struct err e = granted(s, call, a, &where);
+    if (err_failed(e)) {
+        refuse(d, e, &where, "grant");
+        return;
+    }
+    if (!evaluate(s, call, d->tier, true, scratch, &e, &answer)) {
+        refuse(d, e, NULL, "");
+        return;
+    }
+    tally(&t, s->estate->policies, &answer);
+    conclude(d, &t);
+    if (d->outcome != OUTCOME_ALLOW && observed(s, call, d)) {
+        d->would = d->outcome;
+        d->observed = true;
+        d->outcome = OUTCOME_ALLOW;
+    }
+}
+
+bool
+decide_listed(const struct snapshot *s, const struct call *call, struct cedar_scratch *scratch, struct arena *a)
+{
+    char why[160];
+    struct err e;
+    struct cedar_answer answer;
+    struct tally t;
+    bool covered = false;
+    (void)a;
+    for (size_t i = 0; i < call->writ->task->n_grants && !covered; i++)
+        covered = grant_covers(&call->writ->task->grants[i], call);
+    if (!covered || !evaluate(s, call, call_tier(call, why), false, scratch, &e, &answer))
+        return false;
+    bool perhaps = answer.n_permits > 0;
+    for (size_t i = 0; i < answer.n_errors; i++)
+        perhaps |= cedar_policy_effect(s->estate->policies, answer.errors[i].policy) == CEDAR_PERMIT;
+    answer.n_errors = 0; /* a forbid that needs the arguments may not hold for some of them */
+    tally(&t, s->estate->policies, &answer);
+    return perhaps && t.n_plain == 0;
+}

@@ -1,0 +1,150 @@
+#include "decide/request.h"
+
+bool
+grant_covers(const struct grant *g, const struct call *call)
+{
+    if (g->destination != call->destination && strcmp(g->destination->id, call->destination->id) != 0)
+        return false;
+    if (strcmp(g->tool, "*") == 0)
+        return call->tool && tool_effect(call->tool) <= g->ceiling;
+    return bytes_is(call->name, g->tool);
+}
+
+static bool
+path_ok(const struct condition *c, const struct json *v, const struct destination *d, struct arena *a)
+{
+    char *resolved;
+    if (v->type != JSON_STRING || err_failed(path_resolve(v->text, d->roots, a, &resolved)))
+        return false;
+    for (const char **f = c->folders; f && *f; f++) {
+        char *folder;
+        if (err_failed(path_resolve(bytes_str(*f), d->roots, a, &folder)))
+            continue;
+        if (path_under(resolved, folder))
+            return true;
+    }
+    return false;
+}
+
+static bool
+paths_ok(const struct condition *c, const struct json *v, const struct destination *d, struct arena *a)
+{
+    if (v->type != JSON_ARRAY)
+        return path_ok(c, v, d, a);
+    for (const struct json *item = v->child; item; item = item->next)
+        if (!path_ok(c, item, d, a))
+            return false;
+    return v->count > 0;
+}
+
+/* Exact comparison of two JSON numbers with at most 18 digits around the point, as integers of 10^-9; false when one is not such. */
+static bool
+scaled(const struct json *v, __int128 *out)
+{
+    struct bytes t = v->text;
+    bool minus = t.n && t.at[0] == '-', fraction = false;
+    int decimals = 0;
+    if ((v->type != JSON_INT && v->type != JSON_NUMBER) || t.n > 28)
+        return false;
+    *out = 0;
+    for (size_t i = minus; i < t.n; i++) {
+        if (t.at[i] == '.') {
+            fraction = true;
+            continue;
+        }
+        if (t.at[i] < '0' || t.at[i] > '9' || (fraction && ++decimals > 9))
+            return false;
+        *out = *out * 10 + (t.at[i] - '0');
+    }
+    for (; decimals < 9; decimals++)
+        *out *= 10;
+    if (minus)
+        *out = -*out;
+    return true;
+}
+
+static bool
+number_ok(const struct condition *c, const struct json *v)
+{
+    __int128 given, bound;
+    if (!scaled(v, &given) || !scaled(c->value, &bound))
+        return false;
+    return c->kind == COND_AT_MOST ? given <= bound : given >= bound;
+}
+
+static bool
+one_of(const struct json *list, const struct json *v)
+{
+    for (const struct json *item = list->child; item; item = item->next)
+        if (json_equal(item, v))
+            return true;
+    return false;
+}
+
+static bool
+condition_holds(const struct condition *c, const struct call *call, struct arena *a)
+{
+    const struct json *v = json_get(call->arguments, c->argument);
+    if (c->kind == COND_ABSENT)
+        return v == NULL;
+    if (v == NULL)
+        return false; /* a condition on an argument is also that it is given */
+    switch (c->kind) {
+    case COND_UNDER:
+        return paths_ok(c, v, call->destination, a);
+    case COND_IS:
+        return json_equal(c->value, v);
+    case COND_ONE_OF:
+        return one_of(c->value, v);
+    case COND_AT_MOST:
+    case COND_AT_LEAST:
+        return number_ok(c, v);
+    case COND_STARTS:
+        return v->type == JSON_STRING && bytes_starts(v->text, c->value->text);
+    default:
+        return false;
+    }
+}
+
+static const struct condition *
+first_broken(const struct grant *g, const struct call *call, struct arena *a)
+{
+    for (size_t i = 0; i < g->n_conditions; i++)
+        if (!condition_holds(&g->conditions[i], call, a))
+            return &g->conditions[i];
+    return NULL;
+}
+
+static const char *const condition_words[] = {
+    [COND_UNDER] = "must lie under",   [COND_IS] = "must be",         [COND_ONE_OF] = "must be one of",       [COND_AT_MOST] = "must be at most",
+    [COND_AT_LEAST] = "must be at least", [COND_STARTS] = "must start with", [COND_ABSENT] = "must not be given",
+};
+
+struct err
+grant_check(const struct task *task, const struct call *call, struct arena *a, struct place *where)
+{
+    const struct grant *near = NULL;
+    const struct condition *broken = NULL;
+    for (size_t i = 0; i < task->n_grants; i++) {
+        const struct grant *g = &task->grants[i];
+        if (!grant_covers(g, call))
+            continue;
+        const struct condition *c = first_broken(g, call, a);
+        if (c == NULL)
+            return err_ok();
+        near = g;
+        broken = c;
+    }
+    *where = near ? near->place : task->place;
+    if (near == NULL)
+        return err_make(E_DENIED, "the task %s grants no %s/%.*s", task->id, call->destination->id, BYTES_CUT(call->name, 80));
+    struct buf list = buf_make(160);
+    for (const char **f = broken->folders; f && *f; f++)
+        buf_printf(&list, "%s%s", f == broken->folders ? "" : " or ", *f);
+    if (broken->value)
+        buf_printf(&list, "%.*s", BYTES_CUT(broken->value->raw, 80));
+    struct err e = err_make(E_DENIED, "the task %s grants %s/%.*s only where %s %s%s%s", task->id, call->destination->id,
+                            BYTES_CUT(call->name, 80), broken->argument, condition_words[broken->kind], list.n ? " " : "", buf_text(&list));
+    buf_free(&list);
+    return e;
+}

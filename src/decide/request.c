@@ -1,0 +1,245 @@
+#include "decide/request.h"
+
+#include <stdlib.h>
+
+enum effect
+tool_effect(const struct tool *tool)
+{
+    if (tool == NULL)
+        return EFFECT_READ;
+    if (!tool->confirmed)
+        return EFFECT_WRITE;
+    if (tool->effect == EFFECT_READ && tool_leaves(tool))
+        return EFFECT_WRITE;
+    return tool->effect;
+}
+
+bool
+tool_leaves(const struct tool *tool)
+{
+    for (size_t i = 0; tool && i < tool->n_sinks; i++)
+        if (tool->sinks[i].leaves)
+            return true;
+    return false;
+}
+
+/*
+ * A JSON number as a Cedar decimal: at most four digits behind the point (trailing zeros aside), no exponent left over. What does not
+ * fit exactly is refused: a rounded number would be another number than the one that is sent (law 8).
+ */
+static struct cedar_value *
+decimal_of(struct cedar_scratch *c, struct bytes text)
+{
+    char out[64];
+    size_t point = bytes_find(text, '.'), n = text.n;
+    if (bytes_find(text, 'e') < n || bytes_find(text, 'E') < n || n > 40)
+        return NULL;
+    if (point < n)
+        while (n > point + 2 && text.at[n - 1] == '0')
+            n--;
+    snprintf(out, sizeof out, "%.*s%s", (int)n, (const char *)text.at, point < text.n ? "" : ".0");
+    return cedar_decimal(c, cedar_text(out));
+}
+
+/* Does the pinned schema say "number" for this argument (then an integer is a decimal too, so that one argument has one type)? */
+static bool
+schema_says_number(const struct json *schema)
+{
+    struct bytes type = json_text(schema, "type");
+    return bytes_is(type, "number");
+}
+
+struct frame {
+    const struct json *holder, *schema, *child;
+    struct cedar_value *record, **list;
+    size_t n;
+};
+
+static const struct json *
+child_schema(const struct frame *f, const struct json *child)
+{
+    if (f->schema == NULL)
+        return NULL;
+    if (f->holder->type == JSON_ARRAY)
+        return json_get(f->schema, "items");
+    const struct json *named = json_find(json_get(f->schema, "properties"), child->key);
+    return named ? named : json_get(f->schema, "additionalProperties");
+}
+
+static struct err
+scalar_value(struct cedar_scratch *c, const struct json *v, const struct json *schema, struct cedar_value **out)
+{
+    switch (v->type) {
+    case JSON_NULL:
+        *out = cedar_entity(c, cedar_id("Null", "null"));
+        break;
+    case JSON_BOOL:
+        *out = cedar_bool(c, v->truth);
+        break;
+    case JSON_INT:
+        *out = schema_says_number(schema) ? decimal_of(c, v->text) : cedar_long(c, v->number);
+        break;
+    case JSON_NUMBER:
+        *out = decimal_of(c, v->text);
+        break;
+    default:
+        *out = cedar_string(c, cedar_bytes(v->text));
+    }
+    if (*out)
+        return err_ok();
+    if (v->type == JSON_INT || v->type == JSON_NUMBER)
+        return err_make(E_ARGUMENTS, "the number %.*s cannot be represented exactly (at most four decimals, 64 bits)", BYTES_CUT(v->text, 40));
+    return err_make(E_MEMORY, "no memory for an argument");
+}
+
+static struct err
+push(struct cedar_scratch *c, struct frame *f, const struct json *holder, const struct json *schema)
+{
+    *f = (struct frame){.holder = holder, .schema = schema, .child = holder->child};
+    if (holder->type == JSON_OBJECT)
+        f->record = cedar_record(c);
+    else
+        f->list = calloc(holder->count + 1, sizeof(struct cedar_value *));
+    return f->record || f->list ? err_ok() : err_make(E_MEMORY, "no memory for an argument");
+}
+
+static struct err
+add(struct cedar_scratch *c, struct frame *f, const struct json *child, struct cedar_value *v)
+{
+    if (f->list)
+        return f->list[f->n++] = v, err_ok();
+    return cedar_record_put(c, f->record, cedar_bytes(child->key), v) ? err_ok() : err_make(E_MEMORY, "no memory for an argument");
+}
+
+#define INPUT_DEPTH 64 /* the JSON reader's default bound */
+
+/* Walks without recursion; the lists of open arrays are freed on every way out. */
+static struct err
+json_value(struct cedar_scratch *c, const struct json *top, const struct json *schema, struct cedar_value **out)
+{
+    struct frame stack[INPUT_DEPTH];
+    size_t depth = 1;
+    struct err e = push(c, &stack[0], top, schema);
+    while (!err_failed(e) && depth) {
+        struct frame *f = &stack[depth - 1];
+        const struct json *child = f->child;
+        struct cedar_value *v = NULL;
+        if (child == NULL) {
+            v = f->record ? f->record : cedar_set(c, f->list, f->n);
+            free(f->list);
+            f->list = NULL;
+            depth--;
+            if (v == NULL)
+                e = err_make(E_MEMORY, "no memory for an argument");
+            else if (depth == 0)
+                *out = v;
+            else
+                e = add(c, &stack[depth - 1], f->holder, v);
+            continue;
+        }
+        f->child = child->next;
+        if (child->type != JSON_ARRAY && child->type != JSON_OBJECT) {
+            e = scalar_value(c, child, child_schema(f, child), &v);
+            if (!err_failed(e))
+                e = add(c, f, child, v);
+        } else if (depth == INPUT_DEPTH) {
+            e = err_make(E_LIMIT, "arguments nested deeper than %d levels", INPUT_DEPTH);
+        } else {
+            e = push(c, &stack[depth], child, child_schema(f, child));
+            depth++;
+        }
+    }
+    while (depth)
+        free(stack[--depth].list);
+    return e;
+}
+
+/* Members of a record, put one after another; a failure sticks. */
+struct putter {
+    struct cedar_scratch *c;
+    struct cedar_value *record;
+    bool failed;
+};
+
+static void
+put(struct putter *p, const char *key, struct cedar_value *v)
+{
+    if (p->failed || p->record == NULL || v == NULL || !cedar_record_put(p->c, p->record, cedar_text(key), v))
+        p->failed = true;
+}
+
+static void
+put_str(struct putter *p, const char *key, const char *text)
+{
+    put(p, key, cedar_string(p->c, cedar_text(text)));
+}
+
+static struct cedar_value *
+tool_record(struct cedar_scratch *c, const struct call *call)
+{
+    struct putter p = {c, cedar_record(c), false};
+    put_str(&p, "effect", effect_names[tool_effect(call->tool)]);
+    put(&p, "confirmed", cedar_bool(c, call->tool == NULL || call->tool->confirmed));
+    put(&p, "leaves", cedar_bool(c, tool_leaves(call->tool)));
+    return p.failed ? NULL : p.record;
+}
+
+static struct cedar_value *
+writ_record_value(struct cedar_scratch *c, const struct call *call)
+{
+    const struct writ *w = call->writ;
+    struct putter p = {c, cedar_record(c), false};
+    put_str(&p, "purpose", w->purpose);
+    put_str(&p, "purpose_source", purpose_source_names[w->source]);
+    put_str(&p, "purpose_by", purpose_by_names[w->by]);
+    put_str(&p, "template", w->task->id);
+    put_str(&p, "on_behalf_of", w->on_behalf_of);
+    put(&p, "depth", cedar_long(c, 0));
+    put(&p, "calls", cedar_long(c, (int64_t)call->calls));
+    put(&p, "confined", cedar_bool(c, w->confined));
+    return p.failed ? NULL : p.record;
+}
+
+static struct cedar_value *
+seen_record(struct cedar_scratch *c, const struct call *call)
+{
+    struct putter p = {c, cedar_record(c), false};
+    put(&p, "level", cedar_long(c, call->seen.level));
+    put_str(&p, "sensitivity", sensitivity_names[call->seen.level]);
+    put(&p, "untrusted", cedar_bool(c, call->seen.untrusted));
+    return p.failed ? NULL : p.record;
+}
+
+/* Every argument comes from the agent until a later part can trace a value to where it was read (law 12). */
+static struct cedar_value *
+origin_record(struct cedar_scratch *c, const struct call *call)
+{
+    struct cedar_value *record = cedar_record(c);
+    for (const struct json *m = call->arguments ? call->arguments->child : NULL; m && record; m = m->next)
+        if (!cedar_record_put(c, record, cedar_bytes(m->key), cedar_string(c, cedar_text("agent"))))
+            return NULL;
+    return record;
+}
+
+struct err
+request_context(const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *c, const struct cedar_value **out)
+{
+    struct putter p = {c, cedar_record(c), false};
+    struct cedar_value *input = NULL;
+    if (with_input && call->arguments)
+        TRY(json_value(c, call->arguments, call->tool ? call->tool->schema : NULL, &input));
+    else if (with_input)
+        input = cedar_record(c);
+    if (with_input) {
+        put(&p, "input", input);
+        put(&p, "origin", origin_record(c, call));
+    }
+    put(&p, "tool", tool_record(c, call));
+    put(&p, "writ", writ_record_value(c, call));
+    put(&p, "seen", seen_record(c, call));
+    put_str(&p, "tier", tier_names[tier]);
+    put_str(&p, "proof", proof_strength_name(call->writ->instance->strength));
+    put(&p, "now", cedar_datetime(c, call->now_ms));
+    *out = p.record;
+    return p.failed ? err_make(E_MEMORY, "no memory for the request of a decision") : err_ok();
+}

@@ -1,0 +1,42 @@
+/* Inside of src/decide: from a call to a Cedar request. */
+#ifndef DECIDE_REQUEST_H
+#define DECIDE_REQUEST_H
+
+#include <stdio.h>
+
+#include "decide/decide.h"
+
+static inline struct cedar_str
+cedar_text(const char *text)
+{
+    return (struct cedar_str){text, strlen(text)};
+}
+
+static inline struct cedar_str
+cedar_bytes(struct bytes b)
+{
+    return (struct cedar_str){b.n ? (const char *)b.at : "", b.n};
+}
+
+static inline struct cedar_uid
+cedar_id(const char *type, const char *id)
+{
+    return (struct cedar_uid){cedar_text(type), cedar_text(id)};
+}
+
+/*
+ * request_context(call, tier, with_input, scratch, out): the record `context`. E_ARGUMENTS when a number in the arguments cannot be
+ * represented exactly. Without ${with_input}, `input` is left out: a policy that needs it errors, which lists take as "perhaps".
+ */
+struct err request_context(const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch,
+                           const struct cedar_value **out) MUST_USE;
+
+/* tool_effect(tool): what counts: unconfirmed is write; a read whose sink leaves the house is a write. */
+enum effect tool_effect(const struct tool *tool);
+bool tool_leaves(const struct tool *tool);
+
+/* grants.c: why the writ's task does not let this call pass, or E_OK. ${where} gets the place to edit. */
+struct err grant_check(const struct task *task, const struct call *call, struct arena *a, struct place *where) MUST_USE;
+bool grant_covers(const struct grant *g, const struct call *call);
+
+#endif

@@ -1,0 +1,299 @@
+/*
+ * What changed between two estates, as lines for the record. Each estate is written down as facts (subject, what, value), sorted; two
+ * sorted lists are then compared. So a new key needs one line here, and no case of "added" or "removed" can be forgotten.
+ */
+#include "estate/load.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LINE_MAX_BYTES 1024
+
+struct fact {
+    const char *subject, *what, *value;
+};
+
+struct facts {
+    struct arena a;
+    struct fact *list;
+    size_t n, cap;
+    bool failed;
+};
+
+static void fact(struct facts *f, const char *subject, const char *what, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+static void
+fact(struct facts *f, const char *subject, const char *what, const char *fmt, ...)
+{
+    char value[LINE_MAX_BYTES];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(value, sizeof value, fmt, ap);
+    va_end(ap);
+    if (f->n == f->cap) {
+        size_t cap = f->cap ? f->cap * 2 : 256;
+        struct fact *list = realloc(f->list, cap * sizeof *list);
+        if (list == NULL) {
+            f->failed = true;
+            return;
+        }
+        f->list = list;
+        f->cap = cap;
+    }
+    struct fact *at = &f->list[f->n++];
+    *at = (struct fact){subject, arena_str(&f->a, bytes_str(what)), arena_str(&f->a, bytes_str(value))};
+    f->failed = f->failed || !subject || !at->what || !at->value;
+    f->n -= f->failed;
+}
+
+/* "a, b" of a NULL-terminated list, in memory of the facts. */
+static const char *
+list_text(struct facts *f, const char *const *list)
+{
+    struct buf b = buf_make(LINE_MAX_BYTES);
+    for (; list && *list; list++)
+        buf_printf(&b, "%s%s", b.n ? ", " : "", *list);
+    const char *text = arena_str(&f->a, bytes_str(b.failed ? "…" : buf_text(&b)));
+    buf_free(&b);
+    return text ? text : "";
+}
+
+static const char *
+or_none(const char *text)
+{
+    return text ? text : "none";
+}
+
+static void
+person_facts(struct facts *f, const struct person *p)
+{
+    const char *s = arena_printf(&f->a, "person %s", p->id);
+    fact(f, s, "active", "%s", p->active ? "yes" : "no");
+    fact(f, s, "admin", "%s", p->admin ? "yes" : "no");
+    fact(f, s, "user id", "%d", p->uid);
+    fact(f, s, "groups", "%s", list_text(f, p->groups));
+}
+
+static void
+claim_fact(struct facts *f, const char *subject, const struct unix_claim *c)
+{
+    const struct {
+        const char *name, *value;
+    } parts[] = {{"exe", c->exe}, {"sha256", c->sha256}, {"client", c->client}, {"unit", c->unit}, {"cgroup", c->cgroup}};
+    struct buf b = buf_make(LINE_MAX_BYTES);
+    if (c->uid >= 0)
+        buf_printf(&b, "uid %d%s", c->uid, c->dedicated_user ? " (dedicated)" : "");
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i].value)
+            buf_printf(&b, "%s%s %s", b.n ? ", " : "", parts[i].name, parts[i].value);
+    fact(f, subject, "proves", "%s", buf_text(&b));
+    buf_free(&b);
+}
+
+static void
+agent_facts(struct facts *f, const struct agent *a)
+{
+    const char *s = arena_printf(&f->a, "agent %s", a->id);
+    fact(f, s, "owner", "%s", a->owner->id);
+    fact(f, s, "backup", "%s", a->backup ? a->backup->id : "none");
+    fact(f, s, "kind", "%s", agent_kind_names[a->kind]);
+    fact(f, s, "state", "%s", agent_state_names[a->state]);
+    fact(f, s, "environment", "%s", a->environment);
+    fact(f, s, "accept_weak_proof", "%s", a->accept_weak_proof ? "yes" : "no");
+    fact(f, s, "default_task", "%s", a->default_task ? a->default_task->id : "none");
+    for (size_t i = 0; i < a->n_claims; i++)
+        claim_fact(f, s, &a->claims[i]);
+    for (const struct task **t = a->tasks; *t; t++)
+        fact(f, s, "task", "%s", (*t)->id);
+}
+
+static const char *
+hex_start(struct facts *f, const uint8_t *sum)
+{
+    const char *text = arena_printf(&f->a, "%02x%02x%02x%02x%02x%02x", sum[0], sum[1], sum[2], sum[3], sum[4], sum[5]);
+    return text ? text : "";
+}
+
+static void
+tool_facts(struct facts *f, const char *subject, const struct tool *t)
+{
+    static const char *const kinds[] = {"none", "path", "url", "recipient", "amount", "other"};
+    const char *what = arena_printf(&f->a, "tool %s", t->name);
+    struct buf b = buf_make(LINE_MAX_BYTES);
+    for (size_t i = 0; i < t->n_sinks; i++)
+        buf_printf(&b, ", sink %s (%s%s)", t->sinks[i].argument, kinds[t->sinks[i].kind], t->sinks[i].leaves ? ", leaves" : "");
+    if (what)
+        fact(f, subject, what, "%s%s%s, pin %s", effect_names[t->effect], t->confirmed ? "" : " (unconfirmed)", buf_text(&b), hex_start(f, t->digest));
+    f->failed = f->failed || what == NULL;
+    buf_free(&b);
+}
+
+static void
+destination_facts(struct facts *f, const struct destination *d)
+{
+    const char *s = arena_printf(&f->a, "destination %s", d->id);
+    fact(f, s, "owner", "%s", d->owner->id);
+    fact(f, s, "environment", "%s", d->environment);
+    fact(f, s, "sensitivity", "%s", sensitivity_names[d->sensitivity]);
+    fact(f, s, "integrity", "%s", integrity_names[d->integrity]);
+    fact(f, s, "server", "%s", d->kind == UPSTREAM_HTTP ? d->url : list_text(f, (const char *const *)d->command));
+    fact(f, s, "certificates", "%s", or_none(d->ca_file));
+    fact(f, s, "folder", "%s", or_none(d->cwd));
+    fact(f, s, "user", "%s", or_none(d->user));
+    fact(f, s, "roots", "%s", list_text(f, d->roots));
+    fact(f, s, "shares", "%s%s", d->share_resources ? "resources " : "", d->share_prompts ? "prompts" : "");
+    for (const char **e = d->env; *e; e++) /* the value may be a secret that somebody wrote in plain text */
+        fact(f, s, "environment variable", "%.*s", (int)strcspn(*e, "="), *e);
+    for (size_t i = 0; i < d->n_secrets; i++)
+        fact(f, s, "secret", "%s as %s", d->secrets[i].secret, d->secrets[i].env ? d->secrets[i].env : d->secrets[i].header);
+    for (size_t i = 0; i < d->n_tools; i++)
+        tool_facts(f, s, &d->tools[i]);
+}
+
+static void
+put_condition(struct facts *f, struct buf *b, const struct condition *c)
+{
+    static const char *const words[] = {"under", "is", "one of", "at most", "at least", "starts", "absent"};
+    buf_printf(b, "%s%s %s ", b->n ? ", " : "", c->argument, words[c->kind]);
+    if (c->kind == COND_UNDER)
+        buf_puts(b, list_text(f, c->folders));
+    else if (c->value)
+        json_put(b, c->value);
+}
+
+static void
+grant_fact(struct facts *f, const char *subject, const struct grant *g)
+{
+    struct buf b = buf_make(LINE_MAX_BYTES);
+    const char *what = arena_printf(&f->a, "grant %s/%s", g->destination->id, g->tool);
+    if (strcmp(g->tool, "*") == 0)
+        buf_printf(&b, "up to %s", effect_names[g->ceiling]);
+    for (size_t i = 0; i < g->n_conditions; i++)
+        put_condition(f, &b, &g->conditions[i]);
+    const char *text = b.failed ? "(long)" : buf_text(&b);
+    if (what)
+        fact(f, subject, what, "%s", text[0] ? text : "any arguments");
+    f->failed = f->failed || what == NULL;
+    buf_free(&b);
+}
+
+static void
+task_facts(struct facts *f, const struct task *t)
+{
+    const char *s = arena_printf(&f->a, "task %s", t->id);
+    fact(f, s, "lifetime", "%llu ms", (unsigned long long)t->lifetime_ms);
+    fact(f, s, "idle", "%llu ms", (unsigned long long)t->idle_ms);
+    fact(f, s, "max_calls", "%llu", (unsigned long long)t->max_calls);
+    fact(f, s, "approvers", "%s", list_text(f, t->approvers));
+    for (size_t i = 0; i < t->n_grants; i++)
+        grant_fact(f, s, &t->grants[i]);
+}
+
+static void
+policy_fact(struct facts *f, const struct cedar_policies *set, size_t i)
+{
+    uint8_t sum[32];
+    struct cedar_str id = cedar_policy_id(set, i), text = cedar_policy_source(set, i);
+    const char *s = arena_printf(&f->a, "policy %.*s", (int)(id.n > 200 ? 200 : id.n), id.at);
+    SHA256((const uint8_t *)text.at, text.n, sum);
+    fact(f, s, "text", "%s %s", cedar_policy_effect(set, i) == CEDAR_PERMIT ? "permit" : "forbid", hex_start(f, sum));
+}
+
+static void
+settings_facts(struct facts *f, const struct settings *s)
+{
+    fact(f, "settings", "state_dir", "%s", s->state_dir);
+    fact(f, "settings", "run_dir", "%s", s->run_dir);
+    fact(f, "settings", "store", "%s", s->store_url);
+    fact(f, "settings", "master", "%s", or_none(s->master.name));
+    fact(f, "settings", "log_window", "%llu ms", (unsigned long long)s->log_window_ms);
+    fact(f, "settings", "builtin_policies", "%s", s->builtin_policies ? "yes" : "no");
+}
+
+static int
+by_text(const void *left, const void *right)
+{
+    const struct fact *a = left, *b = right;
+    int d = strcmp(a->subject, b->subject);
+    if (d == 0)
+        d = strcmp(a->what, b->what);
+    return d ? d : strcmp(a->value, b->value);
+}
+
+static void
+collect(struct facts *f, const struct estate *e)
+{
+    static const char *const kinds[] = {"agent", "destination", "policy"};
+    for (size_t i = 0; i < e->n_people; i++)
+        person_facts(f, &e->people[i]);
+    for (size_t i = 0; i < e->n_agents; i++)
+        agent_facts(f, &e->agents[i]);
+    for (size_t i = 0; i < e->n_destinations; i++)
+        destination_facts(f, &e->destinations[i]);
+    for (size_t i = 0; i < e->n_tasks; i++)
+        task_facts(f, &e->tasks[i]);
+    for (size_t i = 0; e->policies && i < cedar_policies_count(e->policies); i++)
+        policy_fact(f, e->policies, i);
+    for (size_t i = 0; i < e->n_observes; i++)
+        fact(f, arena_printf(&f->a, "observe %s %s", kinds[e->observes[i].what], e->observes[i].id), "until", "%s", e->observes[i].until);
+    settings_facts(f, &e->settings);
+    if (f->n)
+        qsort(f->list, f->n, sizeof *f->list, by_text);
+}
+
+static bool
+same_key(const struct fact *a, const struct fact *b)
+{
+    return strcmp(a->subject, b->subject) == 0 && strcmp(a->what, b->what) == 0;
+}
+
+static void
+say(void (*line)(const char *text, void *ctx), void *ctx, const struct fact *was, const struct fact *is)
+{
+    char text[3 * LINE_MAX_BYTES];
+    const struct fact *f = was ? was : is;
+    if (was && is)
+        snprintf(text, sizeof text, "%s: %s: %s → %s", f->subject, f->what, was->value, is->value);
+    else
+        snprintf(text, sizeof text, "%s: %s: %s %s", f->subject, f->what, was ? "removed" : "added", f->value);
+    line(text, ctx);
+}
+
+/* Of facts with the same key (two tasks of an agent), equal values meet first; what is left over is a change, an addition or a removal. */
+static void
+compare(const struct facts *old, const struct facts *new, void (*line)(const char *text, void *ctx), void *ctx)
+{
+    size_t i = 0, k = 0;
+    while (i < old->n || k < new->n) {
+        const struct fact *was = i < old->n ? &old->list[i] : NULL, *is = k < new->n ? &new->list[k] : NULL;
+        int d = was && is ? by_text(was, is) : was ? -1 : 1;
+        if (d == 0) {
+            i++, k++;
+            continue;
+        }
+        bool repeated = (was && i + 1 < old->n && same_key(was, was + 1)) || (is && k + 1 < new->n && same_key(is, is + 1)) ||
+                        (was && i && same_key(was, was - 1)) || (is && k && same_key(is, is - 1));
+        if (was && is && same_key(was, is) && !repeated)
+            say(line, ctx, was, is), i++, k++;
+        else if (d < 0)
+            say(line, ctx, was, NULL), i++;
+        else
+            say(line, ctx, NULL, is), k++;
+    }
+}
+
+void
+estate_diff(const struct estate *old, const struct estate *new, void (*line)(const char *text, void *ctx), void *ctx)
+{
+    struct facts before = {.a = {.max = (size_t)512 << 20}}, after = before;
+    collect(&before, old);
+    collect(&after, new);
+    if (before.failed || after.failed)
+        line("the estates are too large to compare; what changed is not known in full", ctx);
+    compare(&before, &after, line, ctx);
+    free(before.list);
+    free(after.list);
+    arena_free(&before.a);
+    arena_free(&after.a);
+}

@@ -1,0 +1,248 @@
+/*
+ * The estate: the folder, kept in git, that declares people, agents, destinations with their pinned tool sets, task templates, policies
+ * and the server's own settings. Loading is all or nothing: every problem in every file is reported with file, line, key and the nearest
+ * valid key, and a broken estate never replaces a good one. A loaded estate is immutable and reference-counted; readers of any thread.
+ *
+ * Layout: writ.yaml, people.yaml, agents/NAME.yaml, destinations/NAME.yaml, pins/NAME.json, tasks/NAME.yaml, policies/NAME.cedar.
+ */
+#ifndef ESTATE_ESTATE_H
+#define ESTATE_ESTATE_H
+
+#include "base/arena.h"
+#include "base/env.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "identity/identity.h"
+#include "keys/keys.h"
+#include "writ/cedar.h"
+
+struct place { /* where something is declared, for explain and for errors */
+    const char *file; /* relative to the estate */
+    int line;
+};
+
+enum agent_kind { AGENT_ASSISTANT, AGENT_AUTONOMOUS, AGENT_BACKGROUND, AGENT_SERVICE };
+enum agent_state { AGENT_ACTIVE, AGENT_FROZEN, AGENT_RETIRED };
+enum effect { EFFECT_READ, EFFECT_WRITE, EFFECT_IRREVERSIBLE };
+enum sensitivity { SENS_PUBLIC, SENS_INTERNAL, SENS_CONFIDENTIAL, SENS_RESTRICTED };
+enum integrity { INTEGRITY_TRUSTED, INTEGRITY_UNTRUSTED };
+extern const char *const agent_kind_names[], *const agent_state_names[], *const effect_names[], *const sensitivity_names[],
+    *const integrity_names[]; /* each ends with NULL */
+
+struct person {
+    const char *id, *name;
+    int uid;             /* unix user of this person, -1 when none is declared */
+    bool admin;          /* may use the admin socket; its uid must not run agents (law 12) */
+    const char **groups; /* NULL-terminated */
+    bool active;         /* a person that left stays declared as inactive: what they own has no living owner (law 1) */
+    struct place place;
+};
+
+struct agent {
+    const char *id, *purpose, *environment;
+    const struct person *owner, *backup; /* backup may be NULL with a warning */
+    enum agent_kind kind;
+    enum agent_state state;
+    struct unix_claim *claims; /* any one of them proves it */
+    size_t n_claims;
+    bool accept_weak_proof;    /* an interpreter under a shared user is accepted, at the lower worth */
+    const struct task **tasks; /* NULL-terminated */
+    const struct task *default_task; /* or NULL */
+    const char *review;        /* date YYYY-MM-DD or NULL */
+    struct place place;
+};
+
+/* What kind of place an argument names. A sink decides where an effect or data lands. */
+enum sink_kind { SINK_NONE, SINK_PATH, SINK_URL, SINK_RECIPIENT, SINK_AMOUNT, SINK_OTHER };
+struct sink {
+    const char *argument; /* name of a top-level argument; arrays of strings mean each of them */
+    enum sink_kind kind;
+    bool leaves; /* the place lies outside the house: a read with such a sink is a write */
+};
+
+struct tool {
+    const char *name;
+    const struct destination *destination;
+    enum effect effect;
+    bool confirmed; /* a person stated the effect in destinations/NAME.yaml; else it counts as write */
+    struct sink *sinks;
+    size_t n_sinks;
+    const struct json *pin;    /* the tool object as pinned (name, description, inputSchema, annotations …) */
+    const struct json *schema; /* its inputSchema, or NULL */
+    uint8_t digest[32];        /* SHA-256 of tool_digest's canonical form: name, title, description, inputSchema, outputSchema, annotations */
+    struct place place;
+};
+
+enum upstream_kind { UPSTREAM_STDIO, UPSTREAM_HTTP };
+
+struct destination {
+    const char *id;
+    const struct person *owner;
+    const char *environment;
+    enum sensitivity sensitivity;
+    enum integrity integrity;
+    enum upstream_kind kind;
+    const char *url;      /* UPSTREAM_HTTP: http://127.0.0.1… or https://… */
+    const char *ca_file;  /* trust for https, NULL: the system's */
+    const char **command; /* UPSTREAM_STDIO: argv, NULL-terminated; [0] absolute or found in PATH */
+    const char *cwd;      /* or NULL */
+    const char **env;     /* "NAME=value", NULL-terminated; plain values */
+    const char **roots;   /* folders that path arguments are meant under, absolute; for path sinks and MCP roots */
+    const char *user;     /* run the server as this user, or NULL: as Writ's own */
+    struct secret_use {   /* sealed secrets it gets */
+        const char *secret; /* name in the signer */
+        const char *env;    /* as this environment variable (stdio), or NULL */
+        const char *header; /* as this header (http), with ${prefix} before it */
+        const char *prefix; /* "Bearer " or "" */
+    } *secrets;
+    size_t n_secrets;
+    struct tool *tools; /* sorted by name; from the pin */
+    size_t n_tools;
+    bool pinned;
+    const char *pin_server; /* "name version" of the pinned server */
+    bool share_resources, share_prompts; /* may be granted at all */
+    uint64_t call_timeout_ms, result_bytes;
+    uint32_t concurrency; /* calls in flight per writ */
+    struct place place;
+};
+
+/* Conditions on the arguments of one granted tool. All must hold. The vocabulary is closed so that narrowing can be decided. */
+enum condition_kind {
+    COND_UNDER,    /* a path (or each of a list) that lies under one of the folders after resolving; lexical ".." and links cannot leave */
+    COND_IS,       /* equals the JSON value */
+    COND_ONE_OF,   /* equals one of the JSON values */
+    COND_AT_MOST,  /* a number <= */
+    COND_AT_LEAST, /* a number >= */
+    COND_STARTS,   /* a string that starts with */
+    COND_ABSENT,   /* the argument must not be given */
+};
+struct condition {
+    const char *argument;
+    enum condition_kind kind;
+    const char **folders;       /* COND_UNDER: absolute, NULL-terminated */
+    const struct json *value;   /* the others; an array for COND_ONE_OF */
+};
+struct grant {
+    const struct destination *destination;
+    const char *tool; /* a pinned name, "*" for all pinned tools, "@resources" or "@prompts" */
+    enum effect ceiling; /* "*" covers tools up to this effect only */
+    struct condition *conditions;
+    size_t n_conditions;
+    struct place place;
+};
+
+struct task {
+    const char *id, *purpose; /* purpose: default text when none is stated */
+    struct grant *grants;
+    size_t n_grants;
+    uint64_t lifetime_ms, idle_ms; /* a writ ends at the latest, or unused, after */
+    uint64_t max_calls;            /* 0: no bound */
+    const char **approvers;        /* groups, NULL-terminated */
+    struct place place;
+};
+
+struct observe { /* design.md law 3 */
+    enum { OBSERVE_AGENT, OBSERVE_DESTINATION, OBSERVE_POLICY } what;
+    const char *id;
+    const char *until; /* YYYY-MM-DD; at most 90 days ahead */
+    struct place place;
+};
+
+struct settings { /* writ.yaml */
+    const char *name;      /* of this installation; log origin "writ.<name>" */
+    const char *state_dir; /* store, log, keys; absolute */
+    const char *run_dir;   /* sockets; absolute */
+    const char *store_url;
+    struct keys_master master;
+    uint64_t log_window_ms;
+    bool builtin_policies; /* default true */
+    struct place place;
+};
+
+struct estate {
+    struct arena arena;
+    int refs;
+    const char *dir;
+    struct settings settings;
+    struct person *people;
+    size_t n_people;
+    struct agent *agents;
+    size_t n_agents;
+    struct destination *destinations;
+    size_t n_destinations;
+    struct task *tasks;
+    size_t n_tasks;
+    struct observe *observes;
+    size_t n_observes;
+    struct cedar_policies *policies; /* the estate's own and the built-in ones that it does not replace; ids are @id or file:number */
+    uint8_t digest[32];              /* SHA-256 over all files, names and contents, in order: the version of the estate */
+    char version[17];                /* its first 16 hex digits */
+};
+
+/* Findings of a load, in order of file and line. */
+enum finding_level { FINDING_ERROR, FINDING_WARNING };
+struct finding {
+    enum finding_level level;
+    char file[128];
+    int line, column; /* column 0: unknown */
+    char text[320];   /* what, and what to do; "did you mean" included */
+};
+struct findings {
+    struct finding *list;
+    size_t n, cap; /* at most 1000 are kept */
+    size_t errors, warnings;
+};
+void findings_free(struct findings *f);
+
+/* estate_load(env, dir, builtin, findings, out): all or nothing. ${findings} is filled either way. E_ESTATE when there were errors. */
+struct err estate_load(struct env *env, const char *dir, struct bytes builtin_policies, struct findings *findings, struct estate **out) MUST_USE;
+struct estate *estate_ref(struct estate *e);
+void estate_unref(struct estate *e);
+
+const struct person *estate_person(const struct estate *e, const char *id);
+const struct agent *estate_agent(const struct estate *e, const char *id);
+const struct destination *estate_destination(const struct estate *e, const char *id);
+const struct task *estate_task(const struct estate *e, const char *id);
+const struct tool *destination_tool(const struct destination *d, struct bytes name);
+/* estate_nearest(e, kind, id): the declared id nearest to a mistyped one ("agent", "destination", "task", "person"), or NULL. */
+const char *estate_nearest(const struct estate *e, const char *kind, const char *id);
+
+/* estate_diff(old, new, fn, ctx): privilege changes between two estates as one readable line each, for the record. */
+void estate_diff(const struct estate *old, const struct estate *new, void (*line)(const char *text, void *ctx), void *ctx);
+
+/* estate_init(dir, options…): write the commented example. Refuses to overwrite (E_EXISTS naming the file). */
+struct init_options {
+    const char *state_dir, *run_dir; /* NULL: beside the estate: DIR/../writ-state … */
+    const char *owner_name;          /* NULL: the user's name */
+    int owner_uid;
+    const char *files_root;               /* folder that the example destination serves; NULL: /srv/docs */
+    const char *node, *server_js;         /* absolute: Node, and dist/index.js of @modelcontextprotocol/server-filesystem; NULL: the usual places */
+    const char *reader_user, *bot_user;   /* users of their own for the two agents; NULL: proofs that need no user on this host */
+};
+struct err estate_init(const char *dir, const struct init_options *options) MUST_USE;
+
+/* pin_write(dir, destination, server, tools): pins/NAME.json from a live tools/list (array of tool objects), atomically. */
+struct err pin_write(const char *dir, const char *destination, struct bytes server, const struct json *tools) MUST_USE;
+/* tool_digest(tool, out): digest of a tool object as listed live, comparable with struct tool.digest. */
+struct err tool_digest(const struct json *tool, uint8_t out[32]) MUST_USE;
+
+/*
+ * arguments_check(schema, args, a, out): type the arguments of a call by the pinned inputSchema (JSON Schema 2020-12 as far as tools use
+ * it: type, properties, required, additionalProperties, items, prefixItems, enum, const, minimum/maximum (and exclusive), minLength,
+ * maxLength, minItems, maxItems, uniqueItems, anyOf, oneOf, allOf, not, default, local $ref). Undeclared arguments are refused unless
+ * the schema says additionalProperties true or a schema; network $ref never followed; ${out} is a new object with defaults filled in, whose raw text is what is to be forwarded.
+ * Keywords it does not know that could narrow (pattern, format, if/then, dependent*, …) are ignored for acceptance (the server checks
+ * them) except where ignoring could change types. Errors: E_ARGUMENTS "arguments.path: expected string, got integer".
+ */
+struct err arguments_check(const struct json *schema, const struct json *args, struct arena *a, struct json **out) MUST_USE;
+
+/* number_compare(a, b): the exact order of two JSON numbers (JSON_INT or JSON_NUMBER), of any length: <0, 0 or >0. */
+int number_compare(const struct json *a, const struct json *b);
+
+/* path_resolve(path, roots, a, out): ${path} made absolute and free of ".", "..", doubled slashes and symbolic links, as the file system
+ * of this host is now; parts that do not exist stay as written. Relative paths are meant under roots[0]. E_ARGUMENTS for NUL or empty. */
+struct err path_resolve(struct bytes path, const char *const *roots, struct arena *a, char **out) MUST_USE;
+/* path_under(path, folder): by whole components. */
+bool path_under(const char *path, const char *folder);
+
+#endif

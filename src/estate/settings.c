@@ -1,0 +1,129 @@
+/*
+ * writ.yaml: the server's own settings, and what is only observed for a while.
+ */
+#include "estate/fields.h"
+
+#include <stdio.h>
+
+#define OBSERVE_DAYS_MAX 90
+
+static void
+read_master(struct loader *l, const struct yaml *y, struct keys_master *out)
+{
+    struct master_file m = {0};
+    fields_read(l, &table_master, y, "master", &m);
+    if (!!m.credential + !!m.file + m.passphrase != 1) {
+        refuse(l, y, "master", "give exactly one of credential, file and passphrase: true");
+        return;
+    }
+    out->source = m.credential ? KEYS_MASTER_CREDENTIAL : m.file ? KEYS_MASTER_FILE : KEYS_MASTER_PASSPHRASE;
+    out->name = m.credential ? m.credential : m.file;
+}
+
+static void
+set_store(struct loader *l, const struct yaml *top, struct settings *s)
+{
+    if (s->store_url == NULL && s->state_dir)
+        s->store_url = arena_printf(&l->estate->arena, "sqlite:%s/writ.db", s->state_dir);
+    if (s->store_url && strncmp(s->store_url, "sqlite:/", 8) != 0)
+        refuse(l, yaml_get(top, "store"), "store", "expected sqlite:/absolute/path/writ.db");
+}
+
+void
+load_settings(struct loader *l)
+{
+    struct file f;
+    struct settings_file s = {0};
+    const struct yaml *top = file_read(l, "writ.yaml", true, &f) ? file_yaml(l, &f) : NULL;
+    if (top == NULL)
+        return;
+    fields_read(l, &table_settings, top, NULL, &s);
+    if (s.master)
+        read_master(l, s.master, &s.settings.master);
+    if (s.settings.log_window_ms > 10000)
+        refuse(l, yaml_get(top, "log_window"), "log_window", "at most 10s: a crash loses what is not written yet");
+    if (s.settings.state_dir && s.settings.run_dir && strcmp(s.settings.state_dir, s.settings.run_dir) == 0)
+        refuse(l, yaml_get(top, "run_dir"), "run_dir", "must differ from state_dir: sockets are open to others, state is not");
+    set_store(l, top, &s.settings);
+    s.settings.place = (struct place){f.path, top->line};
+    l->estate->settings = s.settings;
+    l->observe = s.observe;
+}
+
+static bool
+policy_known(const struct estate *e, const char *id, struct nearest *n)
+{
+    bool known = false;
+    for (size_t i = 0; e->policies && i < cedar_policies_count(e->policies); i++) {
+        struct cedar_str s = cedar_policy_id(e->policies, i);
+        nearest_offer(n, bytes_make(s.at, s.n));
+        known = known || bytes_eq(bytes_make(s.at, s.n), bytes_str(id));
+    }
+    return known;
+}
+
+static bool
+observed_known(const struct estate *e, const struct observe *o, struct nearest *n)
+{
+    if (o->what == OBSERVE_POLICY)
+        return policy_known(e, o->id, n);
+    for (size_t i = 0; o->what == OBSERVE_AGENT && i < e->n_agents; i++)
+        nearest_offer(n, bytes_str(e->agents[i].id));
+    for (size_t i = 0; o->what == OBSERVE_DESTINATION && i < e->n_destinations; i++)
+        nearest_offer(n, bytes_str(e->destinations[i].id));
+    return o->what == OBSERVE_AGENT ? estate_agent(e, o->id) != NULL : estate_destination(e, o->id) != NULL;
+}
+
+static void
+check_until(struct loader *l, const struct yaml *y, const char *path, const char *until)
+{
+    int64_t last, today;
+    if (!date_parse(bytes_str(until), &last) || !date_parse(bytes_str(l->today), &today))
+        return;
+    if (last < today)
+        refuse(l, y, path, "%s is over; remove the entry, so that refusals are enforced again", until);
+    else if (last > today + OBSERVE_DAYS_MAX)
+        refuse(l, y, path, "%s is more than %d days ahead; observe mode ends soon or it is no test", until, OBSERVE_DAYS_MAX);
+}
+
+static void
+read_observe(struct loader *l, const struct yaml *y, const char *path, struct observe *o)
+{
+    static const char *const keys[] = {"agent", "destination", "policy"};
+    char hint[HINT_MAX];
+    struct observe_file f = {0};
+    fields_read(l, &table_observe, y, path, &f);
+    const char *const ids[] = {f.agent, f.destination, f.policy};
+    int given = 0;
+    for (int i = 0; i < 3; i++)
+        if (ids[i])
+            given++, o->what = (unsigned)i, o->id = ids[i];
+    if (given != 1) {
+        refuse(l, y, path, "give exactly one of agent, destination and policy");
+        return;
+    }
+    o->until = f.until;
+    struct nearest n = nearest_to(bytes_str(o->id));
+    if (!observed_known(l->estate, o, &n))
+        refuse(l, yaml_get(y, keys[o->what]), join(l, path, bytes_str(keys[o->what])), "there is no %s '%s'%s", keys[o->what], o->id,
+               nearest_hint(&n, hint));
+    if (f.until)
+        check_until(l, yaml_get(y, "until"), join(l, path, BYTES("until")), f.until);
+}
+
+void
+load_observes(struct loader *l)
+{
+    struct estate *e = l->estate;
+    if (l->observe == NULL)
+        return;
+    l->file = e->settings.place.file;
+    e->observes = estate_list(l, l->observe->count, sizeof *e->observes);
+    for (const struct yaml *y = l->observe->child; y && e->observes; y = y->next) {
+        struct observe o = {.place = {l->file, y->line}};
+        if (is_map(l, y, "observe"))
+            read_observe(l, y, "observe", &o);
+        if (o.id)
+            e->observes[e->n_observes++] = o;
+    }
+}

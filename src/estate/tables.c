@@ -1,0 +1,158 @@
+/*
+ * Every key of every file, once. docs/estate.md holds the same rows; a unit test compares them.
+ */
+#include "estate/fields.h"
+
+const char *const agent_kind_names[] = {"assistant", "autonomous", "background", "service", NULL};
+const char *const agent_state_names[] = {"active", "frozen", "retired", NULL};
+const char *const effect_names[] = {"read", "write", "irreversible", NULL};
+const char *const sensitivity_names[] = {"public", "internal", "confidential", "restricted", NULL};
+const char *const integrity_names[] = {"trusted", "untrusted", NULL};
+const char *const sink_kind_names[] = {"none", "path", "url", "recipient", "amount", "other", NULL};
+
+#define AT(type, member) offsetof(struct type, member)
+#define END {0}
+
+static const struct field settings[] = {
+    {"name", FIELD_NAME, AT(settings_file, settings.name), FIELD_REQUIRED, NULL, NULL, "name of this installation; the log is called writ.NAME"},
+    {"state_dir", FIELD_PATH, AT(settings_file, settings.state_dir), FIELD_REQUIRED, NULL, NULL, "folder of the store, the log and the keys; absolute"},
+    {"run_dir", FIELD_PATH, AT(settings_file, settings.run_dir), FIELD_REQUIRED, NULL, NULL, "folder of the sockets; absolute"},
+    {"store", FIELD_TEXT, AT(settings_file, settings.store_url), 0, NULL, NULL, "where state is kept; default: sqlite:STATE_DIR/writ.db"},
+    {"master", FIELD_MAP, AT(settings_file, master), FIELD_REQUIRED, NULL, NULL, "where the key comes from that encrypts everything at rest"},
+    {"log_window", FIELD_DURATION, AT(settings_file, settings.log_window_ms), 0, NULL, "100ms", "how long a record of a light or standard call may wait for the disk; at most 10s"},
+    {"builtin_policies", FIELD_BOOL, AT(settings_file, settings.builtin_policies), 0, NULL, "true", "use the built-in policies beside those in policies/"},
+    {"observe", FIELD_LIST, AT(settings_file, observe), 0, NULL, NULL, "what is only observed: refusals are recorded and not enforced"},
+    END};
+const struct table table_settings = {"writ.yaml", settings};
+
+static const struct field master[] = {
+    {"credential", FIELD_TEXT, AT(master_file, credential), 0, NULL, NULL, "name of a systemd credential (below $CREDENTIALS_DIRECTORY)"},
+    {"file", FIELD_PATH, AT(master_file, file), 0, NULL, NULL, "a file of 32 bytes or more, readable by its owner only"},
+    {"passphrase", FIELD_BOOL, AT(master_file, passphrase), 0, NULL, "false", "true: ask for it at start"},
+    END};
+const struct table table_master = {"writ.yaml: master (exactly one of them)", master};
+
+static const struct field observe[] = {
+    {"agent", FIELD_NAME, AT(observe_file, agent), 0, NULL, NULL, "the agent that is observed"},
+    {"destination", FIELD_NAME, AT(observe_file, destination), 0, NULL, NULL, "the destination that is observed"},
+    {"policy", FIELD_TEXT, AT(observe_file, policy), 0, NULL, NULL, "the @id of the policy that is observed"},
+    {"until", FIELD_DATE, AT(observe_file, until), FIELD_REQUIRED, NULL, NULL, "last day; at most 90 days ahead"},
+    END};
+const struct table table_observe = {"writ.yaml: each entry of observe (exactly one of agent, destination, policy)", observe};
+
+static const struct field person[] = {
+    {"name", FIELD_TEXT, AT(person_file, person.name), FIELD_REQUIRED, NULL, NULL, "the person's name"},
+    {"user", FIELD_USER, AT(person_file, user), 0, NULL, NULL, "their user name on this host"},
+    {"uid", FIELD_UID, AT(person_file, uid), 0, NULL, NULL, "their user id, instead of user"},
+    {"admin", FIELD_BOOL, AT(person_file, person.admin), 0, NULL, "false", "may administer Writ; needs user or uid, which then must not run agents"},
+    {"groups", FIELD_NAMES, AT(person_file, person.groups), 0, NULL, NULL, "groups that may approve"},
+    {"active", FIELD_BOOL, AT(person_file, person.active), 0, NULL, "true", "false: has left; what they own has no living owner"},
+    END};
+const struct table table_person = {"people.yaml: each person, below their id", person};
+
+static const struct field agent[] = {
+    {"purpose", FIELD_TEXT, AT(agent_file, agent.purpose), FIELD_REQUIRED, NULL, NULL, "why this agent exists"},
+    {"owner", FIELD_PERSON, AT(agent_file, agent.owner), FIELD_REQUIRED, NULL, NULL, "the person who answers for it"},
+    {"backup", FIELD_PERSON, AT(agent_file, agent.backup), 0, NULL, NULL, "who answers when the owner has left"},
+    {"kind", FIELD_CHOICE, AT(agent_file, agent.kind), FIELD_REQUIRED, agent_kind_names, NULL, "assistant: a person watches; service: a legacy account"},
+    {"environment", FIELD_NAME, AT(agent_file, agent.environment), 0, NULL, "production", "where it works"},
+    {"state", FIELD_CHOICE, AT(agent_file, agent.state), 0, agent_state_names, "active", "frozen and retired agents get no writ"},
+    {"proves", FIELD_LIST, AT(agent_file, proves), FIELD_REQUIRED, NULL, NULL, "how it proves what it is; any one entry is enough"},
+    {"accept_weak_proof", FIELD_BOOL, AT(agent_file, agent.accept_weak_proof), 0, NULL, "false", "accept a proof that other programs of the same user can give too"},
+    {"tasks", FIELD_TASKS, AT(agent_file, agent.tasks), FIELD_REQUIRED, NULL, NULL, "the task templates it may take"},
+    {"default_task", FIELD_TASK, AT(agent_file, agent.default_task), 0, NULL, NULL, "the task of calls that come without a writ; one of tasks"},
+    {"review", FIELD_DATE, AT(agent_file, agent.review), 0, NULL, NULL, "day by which a person looks at this agent again"},
+    END};
+const struct table table_agent = {"agents/NAME.yaml", agent};
+
+static const struct field claim[] = {
+    {"user", FIELD_USER, AT(claim_file, user), 0, NULL, NULL, "user name the process runs as"},
+    {"uid", FIELD_UID, AT(claim_file, uid), 0, NULL, NULL, "user id the process runs as, instead of user"},
+    {"dedicated", FIELD_BOOL, AT(claim_file, claim.dedicated_user), 0, NULL, "false", "the user is this agent's alone: no other agent and no person has it"},
+    {"exe", FIELD_PATH, AT(claim_file, claim.exe), 0, NULL, NULL, "executable of the process or of one that started it"},
+    {"sha256", FIELD_HASH, AT(claim_file, claim.sha256), 0, NULL, NULL, "SHA-256 of exe"},
+    {"client", FIELD_PATH, AT(claim_file, claim.client), 0, NULL, NULL, "executable that must have started it, directly or not"},
+    {"unit", FIELD_TEXT, AT(claim_file, claim.unit), 0, NULL, NULL, "systemd unit it runs in"},
+    {"cgroup", FIELD_PATH, AT(claim_file, claim.cgroup), 0, NULL, NULL, "its control group, or a group above"},
+    END};
+const struct table table_claim = {"agents/NAME.yaml: unix, in each entry of proves (all that is given must hold)", claim};
+
+static const struct field destination[] = {
+    {"owner", FIELD_PERSON, AT(destination_file, destination.owner), FIELD_REQUIRED, NULL, NULL, "the person who answers for it"},
+    {"environment", FIELD_NAME, AT(destination_file, destination.environment), 0, NULL, "production", "where it works"},
+    {"sensitivity", FIELD_CHOICE, AT(destination_file, destination.sensitivity), FIELD_REQUIRED, sensitivity_names, NULL, "of the data it gives"},
+    {"integrity", FIELD_CHOICE, AT(destination_file, destination.integrity), 0, integrity_names, "untrusted", "untrusted: outsiders can put text into what it returns"},
+    {"server", FIELD_MAP, AT(destination_file, server), FIELD_REQUIRED, NULL, NULL, "the server behind it: command or url"},
+    {"limits", FIELD_MAP, AT(destination_file, limits), 0, NULL, NULL, "bounds of one call"},
+    {"share", FIELD_NAMES, AT(destination_file, share), 0, NULL, NULL, "what may be granted besides tools: resources, prompts"},
+    {"tools", FIELD_MAP, AT(destination_file, tools), 0, NULL, NULL, "what a person confirmed about its pinned tools, by name"},
+    END};
+const struct table table_destination = {"destinations/NAME.yaml", destination};
+
+static const struct field server[] = {
+    {"command", FIELD_TEXTS, AT(server_file, command), 0, NULL, NULL, "program and arguments of an MCP server over stdio"},
+    {"cwd", FIELD_PATH, AT(server_file, cwd), 0, NULL, NULL, "its working folder; default: the first of roots"},
+    {"user", FIELD_USERNAME, AT(server_file, user), 0, NULL, NULL, "run it as this user; default: as Writ's own"},
+    {"env", FIELD_MAP, AT(server_file, env), 0, NULL, NULL, "its environment: NAME: text, or NAME: { secret: … }"},
+    {"roots", FIELD_PATHS, AT(server_file, roots), 0, NULL, NULL, "folders its paths are meant under; relative ones under the first"},
+    {"url", FIELD_TEXT, AT(server_file, url), 0, NULL, NULL, "address of an MCP server over HTTP: https://…, or http:// on this host"},
+    {"ca_file", FIELD_PATH, AT(server_file, ca_file), 0, NULL, NULL, "certificates trusted for https; default: the system's"},
+    {"headers", FIELD_MAP, AT(server_file, headers), 0, NULL, NULL, "headers it gets: NAME: { secret: … }"},
+    END};
+const struct table table_server = {"destinations/NAME.yaml: server (either command or url)", server};
+
+static const struct field secret[] = {
+    {"secret", FIELD_NAME, AT(secret_file, secret), FIELD_REQUIRED, NULL, NULL, "name of a sealed secret (writ secret seal NAME)"},
+    {"prefix", FIELD_TEXT, AT(secret_file, prefix), 0, NULL, "", "text before it in a header, such as \"Bearer \""},
+    END};
+const struct table table_secret = {"destinations/NAME.yaml: a sealed secret, below env or headers", secret};
+
+static const struct field limits[] = {
+    {"call_timeout", FIELD_DURATION, AT(limits_file, call_timeout_ms), 0, NULL, "60s", "longest time of one call"},
+    {"result_bytes", FIELD_SIZE, AT(limits_file, result_bytes), 0, NULL, "4MiB", "largest result of one call"},
+    {"concurrency", FIELD_COUNT, AT(limits_file, concurrency), 0, NULL, "8", "calls of one writ at the same time"},
+    END};
+const struct table table_limits = {"destinations/NAME.yaml: limits", limits};
+
+static const struct field tool[] = {
+    {"effect", FIELD_CHOICE, AT(tool_file, effect), FIELD_REQUIRED, effect_names, NULL, "what a call does; tools not named here count as write, unconfirmed"},
+    {"sinks", FIELD_MAP, AT(tool_file, sinks), 0, NULL, NULL, "arguments that decide where an effect or data lands: ARGUMENT: kind, or ARGUMENT: { kind: …, leaves: … }"},
+    END};
+const struct table table_tool = {"destinations/NAME.yaml: each tool, below its name", tool};
+
+static const struct field sink[] = {
+    {"kind", FIELD_CHOICE, AT(sink_file, kind), FIELD_REQUIRED, sink_kind_names + 1, NULL, "what the argument names"},
+    {"leaves", FIELD_BOOL, AT(sink_file, leaves), 0, NULL, NULL, "the place lies outside the house; default: true for url and recipient"},
+    END};
+const struct table table_sink = {"destinations/NAME.yaml: each sink, below the argument's name", sink};
+
+static const struct field task[] = {
+    {"purpose", FIELD_TEXT, AT(task_file, task.purpose), FIELD_REQUIRED, NULL, NULL, "what it is for; the reason on record when no other is stated"},
+    {"lifetime", FIELD_DURATION, AT(task_file, task.lifetime_ms), 0, NULL, "1h", "a writ ends at the latest after this"},
+    {"idle", FIELD_DURATION, AT(task_file, task.idle_ms), 0, NULL, "15m", "an unused writ ends after this"},
+    {"max_calls", FIELD_COUNT, AT(task_file, task.max_calls), 0, NULL, "0", "calls of one writ; 0: no bound"},
+    {"approvers", FIELD_NAMES, AT(task_file, task.approvers), 0, NULL, NULL, "groups whose people may approve held calls"},
+    {"tools", FIELD_MAP, AT(task_file, tools), FIELD_REQUIRED, NULL, NULL, "what it may use: DESTINATION/TOOL: { ARGUMENT: condition }"},
+    END};
+const struct table table_task = {"tasks/NAME.yaml", task};
+
+static const struct field any_tool[] = {
+    {"up_to", FIELD_CHOICE, AT(any_tool_file, up_to), 0, effect_names, "read", "strongest effect that DESTINATION/* covers"},
+    END};
+const struct table table_any_tool = {"tasks/NAME.yaml: below DESTINATION/*", any_tool};
+
+/* The keys of a condition, in the order of enum condition_kind; grants.c reads them. */
+static const struct field condition[] = {
+    {"under", FIELD_PATHS, 0, 0, NULL, NULL, "a path, or each of a list, in one of these folders; links and .. cannot leave"},
+    {"is", FIELD_ANY, 0, 0, NULL, NULL, "equals this value"},
+    {"one_of", FIELD_LIST, 0, 0, NULL, NULL, "equals one of these values"},
+    {"at_most", FIELD_COUNT, 0, 0, NULL, NULL, "a number, this or less"},
+    {"at_least", FIELD_COUNT, 0, 0, NULL, NULL, "a number, this or more"},
+    {"starts", FIELD_TEXT, 0, 0, NULL, NULL, "a text that starts with this"},
+    {"absent", FIELD_BOOL, 0, 0, NULL, NULL, "true: the argument must not be given"},
+    END};
+const struct table table_condition = {"tasks/NAME.yaml: a condition, below ARGUMENT (all must hold)", condition};
+
+const struct table *const all_tables[] = {&table_settings, &table_master,   &table_observe,  &table_person, &table_agent,
+                                          &table_claim,    &table_destination, &table_server, &table_secret, &table_limits,
+                                          &table_tool,     &table_sink,     &table_task,     &table_any_tool, &table_condition, NULL};

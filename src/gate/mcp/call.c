@@ -1,0 +1,407 @@
+/* tools/call: found, typed, decided, recorded, sent, recorded again. In that order (law 6), with what was checked being what is sent (law 8). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gate/mcp/mcp.h"
+
+static void
+put_who(struct buf *m, const struct down *d)
+{
+    const struct session *s = d->session;
+    json_member_str(m, "call", d->call);
+    json_member_str(m, "writ", s->writ->id);
+    json_member_str(m, "agent", s->writ->agent->id);
+    json_member_str(m, "instance", s->writ->instance->id);
+    json_member_str(m, "destination", s->destination);
+}
+
+static void
+put_decision(struct buf *m, const struct down *d, struct bytes name)
+{
+    const struct decision *v = &d->decision;
+    put_who(m, d);
+    json_member_text(m, "tool", bytes_sub(name, 0, 200));
+    json_member_str(m, "decision", outcome_names[v->outcome]);
+    if (v->observed)
+        json_member_str(m, "observed", v->would == OUTCOME_STEP_UP ? "would_ask" : "would_deny");
+    json_member_str(m, "tier", tier_names[v->tier]);
+    json_member_str(m, "tier_why", v->tier_why);
+    json_key(m, "policies");
+    json_open(m, '[');
+    for (size_t i = 0; i < v->n_policies; i++) {
+        json_item(m);
+        json_put_text(m, bytes_make(v->policies[i].at, v->policies[i].n));
+    }
+    json_close(m, ']');
+    json_member_str(m, "reason", v->reason);
+    if (v->edit[0] && (v->outcome != OUTCOME_ALLOW || v->observed))
+        json_member_str(m, "edit", v->edit);
+    json_member_str(m, "estate", d->snapshot->estate->version);
+}
+
+static struct err
+record_decision(struct down *d, struct bytes name, bool sync, audit_done *done, void *ctx)
+{
+    struct buf m = buf_make(16384);
+    const struct json *arguments = rpc_param(&d->rpc, "arguments");
+    put_decision(&m, d, name);
+    struct audit_event event = {.kind = AUDIT_DECISION, .members = buf_bytes(&m)};
+    if (arguments) {
+        struct bytes said = d->arguments ? d->arguments->raw : arguments->raw;
+        event.said[0] = (struct audit_said){"arguments", said};
+        event.n_said = 1;
+    }
+    struct err e = m.failed ? err_make(E_LIMIT, "the record of a decision is too large")
+                            : audit_append(d->session->gate->config.audit, &event, sync, done, ctx);
+    buf_free(&m);
+    return e;
+}
+
+void
+call_over(struct down *d, const char *status, size_t bytes)
+{
+    if (d->call[0] == 0 || d->answered || d->tool == NULL || d->decision.outcome != OUTCOME_ALLOW)
+        return;
+    struct gate *g = d->session->gate;
+    struct buf m = buf_make(4096);
+    put_who(&m, d);
+    json_member_str(&m, "status", status);
+    json_member_int(&m, "us", (int64_t)((g->config.env->mono_ns(g->config.env) - d->began_ns) / 1000));
+    json_member_int(&m, "bytes", (int64_t)bytes);
+    struct audit_event event = {.kind = AUDIT_OUTCOME, .members = buf_bytes(&m)};
+    struct err e = audit_append(g->config.audit, &event, false, NULL, NULL);
+    (void)e; /* the effect has happened; a log that fails stops the next one */
+    buf_free(&m);
+    d->tool = NULL; /* once */
+}
+
+/* ------------------------------------------------------------------------------------------------------- refusals */
+
+/* What was refused and by which policy, and nothing else: no argument of others, no path of the estate, no place of a policy. */
+static void
+tell_refusal(struct down *d)
+{
+    const struct decision *v = &d->decision;
+    struct buf data = buf_make(8192), text = buf_make(1024);
+    json_open(&data, '{');
+    json_member_str(&data, "code", v->outcome == OUTCOME_STEP_UP ? "approval_required" : v->outcome == OUTCOME_DEFER ? "deferred" : "denied");
+    json_member_str(&data, "call", d->call);
+    json_key(&data, "policies");
+    json_open(&data, '[');
+    for (size_t i = 0; i < v->n_policies; i++) {
+        json_item(&data);
+        json_put_text(&data, bytes_make(v->policies[i].at, v->policies[i].n));
+    }
+    json_close(&data, ']');
+    json_close(&data, '}');
+    buf_printf(&text, "refused: %s", v->reason);
+    down_error(d, RPC_WRIT_REFUSED, buf_text(&text), buf_bytes(&data));
+    buf_free(&data);
+    buf_free(&text);
+}
+
+static void
+refuse(struct down *d, struct bytes name, const char *reason, const char *edit)
+{
+    struct decision *v = &d->decision;
+    v->outcome = OUTCOME_DENY;
+    v->n_policies = 0;
+    snprintf(v->reason, sizeof v->reason, "%.250s", reason);
+    snprintf(v->edit, sizeof v->edit, "%.250s", edit);
+    struct err e = writ_count(d->session->gate->config.writs, d->session->writ, false);
+    if (!err_failed(e))
+        e = record_decision(d, name, false, NULL, NULL);
+    if (err_failed(e))
+        down_fail(d, e);
+    else
+        tell_refusal(d);
+}
+
+/* Arguments that do not fit are told as a tool's result (SEP-1303), so that the model can mend them. */
+static void
+refuse_arguments(struct down *d, struct bytes name, struct err e)
+{
+    struct decision *v = &d->decision;
+    struct buf b = buf_make(4096);
+    v->outcome = OUTCOME_DENY;
+    v->n_policies = 0;
+    snprintf(v->reason, sizeof v->reason, "%.250s", e.text);
+    struct err r = record_decision(d, name, false, NULL, NULL);
+    if (err_failed(r)) {
+        down_fail(d, r);
+        return;
+    }
+    json_open(&b, '{');
+    json_key(&b, "content");
+    json_open(&b, '[');
+    json_open(&b, '{');
+    json_member_str(&b, "type", "text");
+    json_member_str(&b, "text", e.text);
+    json_close(&b, '}');
+    json_close(&b, ']');
+    json_member_bool(&b, "isError", true);
+    if (d->session->era == ERA_MODERN)
+        json_member_str(&b, "resultType", "complete");
+    json_close(&b, '}');
+    down_result(d, buf_bytes(&b));
+    buf_free(&b);
+}
+
+/* -------------------------------------------------------------------------------------------------------- sending */
+
+static void
+deadline_over(void *ctx)
+{
+    struct down *d = ctx;
+    d->deadline = NULL;
+    down_ref(d);
+    call_over(d, "timeout", 0);
+    down_fail(d, err_make(E_TIMEOUT, "%s did not answer within %llu s", d->session->destination,
+                          (unsigned long long)(d->destination->call_timeout_ms / 1000)));
+    down_unref(d);
+}
+
+static void
+send_on(struct down *d)
+{
+    struct session *s = d->session;
+    struct link *l = s->link;
+    if (d->answered)
+        return; /* cut or cancelled while its record went to disk */
+    struct err e = writ_alive(s->gate->config.writs, s->writ, s->gate->snapshot->estate, s->destination);
+    if (!err_failed(e) && l == NULL)
+        e = err_make(E_UPSTREAM, "the server ended");
+    struct buf params = buf_make(MESSAGE_MAX + 65536);
+    if (!err_failed(e)) {
+        params_translate(&params, l, d, d->arguments ? d->arguments->raw : (struct bytes){NULL, 0});
+        e = params.failed ? err_make(E_LIMIT, "the call is too large") : link_request(l, d, buf_bytes(&params), call_answer);
+    }
+    buf_free(&params);
+    if (err_failed(e)) {
+        call_over(d, "not_sent", 0);
+        down_fail(d, e);
+        return;
+    }
+    if (d->destination->call_timeout_ms && !d->answered)
+        d->deadline = loop_after(s->gate->config.loop, d->destination->call_timeout_ms, deadline_over, d);
+}
+
+struct recorded {
+    struct down *d;
+    struct loop *loop;
+    struct err e;
+};
+
+static void
+recorded_on_loop(void *ctx)
+{
+    struct recorded *r = ctx;
+    if (err_failed(r->e))
+        down_fail(r->d, r->e);
+    else
+        send_on(r->d);
+    down_unref(r->d);
+    free(r);
+}
+
+static void
+recorded(struct err e, uint64_t index, void *ctx)
+{
+    struct recorded *r = ctx;
+    (void)index;
+    r->e = e;
+    e = loop_post(r->loop, recorded_on_loop, r);
+    (void)e; /* out of memory: the call stays unanswered until its session ends; it was not sent */
+}
+
+/* High: on disk before the effect. Others: in the journal buffer, on disk within the stated window (law 6). */
+static void
+allow(struct down *d, struct bytes name)
+{
+    struct gate *g = d->session->gate;
+    struct err e = writ_count(g->config.writs, d->session->writ, true);
+    if (err_failed(e)) {
+        refuse(d, name, e.text, "");
+        return;
+    }
+    if (d->decision.tier != TIER_HIGH) {
+        e = record_decision(d, name, false, NULL, NULL);
+        if (err_failed(e))
+            down_fail(d, e);
+        else
+            send_on(d);
+        return;
+    }
+    struct recorded *r = malloc(sizeof *r);
+    if (r == NULL) {
+        down_fail(d, err_make(E_MEMORY, "no memory for a record"));
+        return;
+    }
+    *r = (struct recorded){down_ref(d), g->config.loop, err_ok()};
+    e = record_decision(d, name, true, recorded, r);
+    if (err_failed(e)) {
+        free(r);
+        down_fail(d, e);
+        down_unref(d);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------- deciding */
+
+static struct err
+type_arguments(struct down *d)
+{
+    const struct json *given = rpc_param(&d->rpc, "arguments");
+    static const char none[] = "{}";
+    struct json *empty;
+    if (given && given->type != JSON_OBJECT)
+        return err_make(E_ARGUMENTS, "arguments: expected an object, got %s", json_type_name(given->type));
+    if (given == NULL) {
+        TRY(json_parse(&d->arena, bytes_str(none), NULL, &empty));
+        given = empty;
+    }
+    return arguments_check(d->tool->schema, given, &d->arena, &d->arguments);
+}
+
+static struct call
+as_call(struct down *d, struct bytes name)
+{
+    struct gate *g = d->session->gate;
+    return (struct call){.writ = d->session->writ,
+                         .destination = d->destination,
+                         .tool = d->tool,
+                         .name = name,
+                         .arguments = d->arguments,
+                         .seen = writ_seen(g->config.writs, d->session->writ),
+                         .now_ms = g->config.env->now_ms(g->config.env),
+                         .calls = d->session->writ->calls};
+}
+
+/* The newer era asks for one more check: the header that routed the request says what the body says (-32020). Done by the face. */
+static bool
+prepare(struct down *d)
+{
+    struct gate *g = d->session->gate;
+    struct err e = env_id(g->config.env, "ca", d->call);
+    d->snapshot = snapshot_ref(g->snapshot);
+    d->destination = estate_destination(d->snapshot->estate, d->session->destination);
+    snprintf(d->running.call, sizeof d->running.call, "%s", d->call);
+    if (!err_failed(e) && d->destination == NULL)
+        e = err_make(E_FORBIDDEN, "there is no such destination for this writ");
+    if (err_failed(e))
+        down_fail(d, e);
+    return !err_failed(e);
+}
+
+void
+call_take(struct down *d)
+{
+    struct gate *g = d->session->gate;
+    struct bytes name = json_text(d->rpc.params, "name");
+    if (name.n == 0) {
+        down_error(d, RPC_INVALID_PARAMS, "tools/call needs \"name\"", (struct bytes){NULL, 0});
+        return;
+    }
+    if (!prepare(d))
+        return;
+    d->tool = destination_tool(d->destination, name);
+    if (d->tool == NULL) {
+        char reason[160], edit[160];
+        snprintf(reason, sizeof reason, "the task %s grants no %s/%.*s", d->session->writ->task->id, d->destination->id, BYTES_CUT(name, 60));
+        snprintf(edit, sizeof edit, "pins/%s.json (the tool is not pinned)", d->destination->id);
+        refuse(d, name, reason, edit);
+        return;
+    }
+    struct err e = type_arguments(d);
+    struct call call = as_call(d, name);
+    if (err_failed(e) && e.code == E_ARGUMENTS && grant_names(d, name)) {
+        refuse_arguments(d, name, e);
+        return;
+    }
+    if (err_failed(e)) {
+        refuse(d, name, e.text, "");
+        return;
+    }
+    decide(d->snapshot, &call, g->scratch, &d->arena, &d->decision);
+    if (d->decision.outcome == OUTCOME_ALLOW && !link_tool_verified(d->session->link, d->tool)) {
+        refuse(d, name, "the tool is not as it was pinned; a person must look at the change", "pins/");
+        return;
+    }
+    if (d->decision.outcome == OUTCOME_ALLOW) {
+        allow(d, name);
+        return;
+    }
+    e = writ_count(g->config.writs, d->session->writ, false);
+    if (!err_failed(e))
+        e = record_decision(d, name, false, NULL, NULL);
+    if (err_failed(e))
+        down_fail(d, e);
+    else
+        tell_refusal(d);
+}
+
+void
+call_answer(struct down *d, const struct rpc *answer)
+{
+    struct session *s = d->session;
+    if (d->answered)
+        return;
+    writ_saw(s->gate->config.writs, s->writ, d->destination);
+    if (answer->error) {
+        struct buf b = buf_make(MESSAGE_MAX);
+        const struct json *code = json_get(answer->error, "code");
+        struct bytes text = json_text(answer->error, "message");
+        call_over(d, "error", answer->root->raw.n);
+        buf_printf(&b, "%.*s", BYTES_CUT(text, 4000));
+        const struct json *data = json_get(answer->error, "data");
+        down_error(d, json_is(code, JSON_INT) ? (int)code->number : RPC_INTERNAL, buf_text(&b), data ? data->raw : (struct bytes){NULL, 0});
+        buf_free(&b);
+        return;
+    }
+    const struct json *failed = json_get(answer->result, "isError"), *type = json_get(answer->result, "resultType");
+    bool asks = json_is(type, JSON_STRING) && bytes_is(type->text, "input_required");
+    call_over(d, asks ? "input_required" : json_is(failed, JSON_BOOL) && failed->truth ? "tool_error" : "ok", answer->root->raw.n);
+    if (asks && s->era == ERA_LEGACY) {
+        down_error(d, RPC_MISSING_CAPABILITY, "the tool needs an input that this protocol revision cannot ask for", (struct bytes){NULL, 0});
+        return;
+    }
+    struct buf b = buf_make(RESULT_MAX);
+    result_translate(&b, s, answer->result, false);
+    if (b.failed)
+        down_error(d, RPC_WRIT_UPSTREAM, "the result is too large", (struct bytes){NULL, 0});
+    else
+        down_result(d, buf_bytes(&b));
+    buf_free(&b);
+}
+
+/* Is a tool of this name granted at all? Only then may the agent learn how its arguments should look. */
+bool
+grant_names(const struct down *d, struct bytes name)
+{
+    const struct task *task = d->session->writ->task;
+    for (size_t i = 0; i < task->n_grants; i++)
+        if (strcmp(task->grants[i].destination->id, d->session->destination) == 0 &&
+            (bytes_is(name, task->grants[i].tool) || strcmp(task->grants[i].tool, "*") == 0))
+            return true;
+    return false;
+}
+
+bool
+call_gate_allows(struct down *d, const char *name)
+{
+    struct gate *g = d->session->gate;
+    if (!prepare(d))
+        return false;
+    struct call call = as_call(d, bytes_str(name));
+    decide(d->snapshot, &call, g->scratch, &d->arena, &d->decision);
+    struct err e = writ_count(g->config.writs, d->session->writ, d->decision.outcome == OUTCOME_ALLOW);
+    if (!err_failed(e))
+        e = record_decision(d, bytes_str(name), false, NULL, NULL);
+    if (err_failed(e)) {
+        down_fail(d, e);
+        return false;
+    }
+    if (d->decision.outcome == OUTCOME_ALLOW)
+        writ_saw(g->config.writs, d->session->writ, d->destination);
+    return d->decision.outcome == OUTCOME_ALLOW;
+}

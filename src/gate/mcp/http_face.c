@@ -1,0 +1,542 @@
+/*
+ * Streamable HTTP in front of an agent: the private endpoint of one writ. Both eras at one address; the body decides, headers must agree
+ * with it (2026-07-28: -32020). Nothing here is a credential of the destination, and nothing the agent sends becomes one.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gate/mcp/mcp.h"
+
+struct endpoint {
+    struct endpoint *next, **at;
+    struct gate *gate;
+    struct writ *writ;
+    struct http_server *server;
+    char secret[80];
+    int uid, netns_pid;
+};
+
+/* What hangs on an exchange: a request of the client, or a GET stream. */
+struct visit {
+    struct endpoint *endpoint;
+    struct http_exchange *x;
+    struct down *down;
+    struct session *stream; /* GET: whose messages it carries */
+    struct running running;
+    bool events, over;
+    char destination[65];
+};
+
+/* ---------------------------------------------------------------------------------------------------------- answers */
+
+static void
+answer_rpc(struct http_exchange *x, int status, struct bytes id, int code, const char *text, struct bytes data)
+{
+    struct buf b = buf_make(16384);
+    rpc_put_error(&b, id, code, text, data);
+    http_respond(x, status, "application/json", NULL, 0, buf_bytes(&b));
+    buf_free(&b);
+}
+
+static const struct http_header no_buffering[] = {{{(const uint8_t *)"Cache-Control", 13}, {(const uint8_t *)"no-cache, no-transform", 22}},
+                                                  {{(const uint8_t *)"X-Accel-Buffering", 17}, {(const uint8_t *)"no", 2}}};
+
+static void
+write_event(struct visit *v, struct bytes message)
+{
+    struct buf b = buf_make(RESULT_MAX * 2);
+    if (!v->events) {
+        http_start(v->x, 200, "text/event-stream", no_buffering, 2);
+        v->events = true;
+    }
+    sse_format(&b, "message", NULL, message);
+    if (!b.failed)
+        http_write(v->x, buf_bytes(&b));
+    buf_free(&b);
+}
+
+/* 2026-07-28 gives a few errors an HTTP status of their own. */
+static int
+status_of(const struct down *d, struct bytes message)
+{
+    struct arena a = {.max = (size_t)64 << 20};
+    struct rpc m;
+    int status = 200;
+    if (d->session->era == ERA_MODERN && !err_failed(rpc_read(&a, message, &m)) && m.error) {
+        const struct json *code = json_get(m.error, "code");
+        int64_t n = json_is(code, JSON_INT) ? code->number : 0;
+        status = n == RPC_NO_METHOD ? 404 : n == RPC_HEADER_MISMATCH || n == RPC_UNSUPPORTED_VERSION || n == RPC_MISSING_CAPABILITY ? 400 : 200;
+    }
+    arena_free(&a);
+    return status;
+}
+
+static void
+face_send(struct down *d, struct bytes message, bool last)
+{
+    struct visit *v = d->face_ctx;
+    if (v->over)
+        return;
+    if (!last) {
+        write_event(v, message);
+        return;
+    }
+    v->over = true;
+    if (v->events) {
+        write_event(v, message);
+        http_end(v->x);
+        return;
+    }
+    struct http_header session = {BYTES("Mcp-Session-Id"), bytes_str(d->session->id)};
+    bool first = bytes_is(d->rpc.method, "initialize");
+    bool error = bytes_search(bytes_sub(message, 0, 400), BYTES("\"error\":")) < (message.n < 400 ? message.n : 400);
+    http_respond(v->x, error ? status_of(d, message) : 200, "application/json", &session, first && d->session->era == ERA_LEGACY, message);
+}
+
+static void
+face_dropped(struct down *d)
+{
+    struct visit *v = d->face_ctx;
+    if (d->gone || v == NULL || v->over)
+        return; /* the exchange has ended already */
+}
+
+static const struct down_face http_face = {face_send, face_dropped};
+
+/* ----------------------------------------------------------------------------------------------------------- checks */
+
+static bool
+local_name(struct bytes host)
+{
+    struct bytes name = host;
+    if (name.n && name.at[0] == '[') {
+        size_t end = bytes_find(name, ']');
+        name = bytes_sub(name, 0, end + 1);
+    } else {
+        name = bytes_sub(name, 0, bytes_find(name, ':'));
+    }
+    return bytes_is(name, "127.0.0.1") || bytes_is(name, "localhost") || bytes_is(name, "[::1]");
+}
+
+/* DNS rebinding (MCP security): a page in a browser may reach this port, but not with our Host and no foreign Origin. */
+static struct err
+check_origin(const struct http_request *r)
+{
+    struct bytes origin = http_header(&r->headers, "origin"), host = http_header(&r->headers, "host");
+    if (r->peer->unix_socket)
+        return err_ok();
+    if (!local_name(host))
+        return err_make(E_FORBIDDEN, "this endpoint is not served under that Host");
+    if (origin.n == 0)
+        return err_ok();
+    struct bytes rest = origin;
+    size_t scheme = bytes_search(rest, BYTES("://"));
+    if (scheme == rest.n || !local_name(bytes_sub(rest, scheme + 3, rest.n)))
+        return err_make(E_FORBIDDEN, "requests from that Origin are not accepted");
+    return err_ok();
+}
+
+static struct err
+check_peer(struct endpoint *e, const struct http_request *r)
+{
+    int uid;
+    if (e->uid < 0)
+        return err_ok();
+    if (r->peer->unix_socket)
+        return r->peer->uid == e->uid ? err_ok() : err_make(E_PROOF, "this endpoint belongs to another user");
+    struct err found = tcp_peer_uid(e->netns_pid, r->peer->local_port, r->peer->remote_port, &uid);
+    if (err_failed(found) || uid != e->uid)
+        return err_make(E_PROOF, "this endpoint belongs to another user");
+    return err_ok();
+}
+
+/* /SECRET/rest → rest, in time that does not depend on where the secret differs. */
+static bool
+check_secret(const struct endpoint *e, struct bytes path, struct bytes *rest)
+{
+    if (path.n == 0 || path.at[0] != '/')
+        return false;
+    *rest = bytes_sub(path, 1, path.n);
+    struct bytes given = bytes_split(rest, '/');
+    return bytes_same_secret(given, bytes_str(e->secret));
+}
+
+static struct err
+mismatch(const char *what)
+{
+    return err_make(E_PROTOCOL, "%s", what);
+}
+
+/* Mcp-Name may come in the base64 sentinel. */
+static bool
+header_is(struct bytes header, struct bytes value)
+{
+    uint8_t room[1024];
+    size_t n;
+    if (bytes_starts(header, BYTES("=?base64?")) && bytes_ends(header, BYTES("?=")) && header.n < sizeof room) {
+        struct bytes inner = bytes_sub(header, 9, header.n - 11);
+        return bytes_unbase64(inner, room, &n) && bytes_eq(bytes_make(room, n), value);
+    }
+    return bytes_eq(header, value);
+}
+
+static struct err
+check_modern_headers(const struct http_request *r, const struct rpc *m)
+{
+    const struct json *version = rpc_meta(m, META_VERSION);
+    struct bytes method = http_header(&r->headers, "mcp-method"), name = http_header(&r->headers, "mcp-name");
+    struct bytes said = http_header(&r->headers, "mcp-protocol-version");
+    if (!json_is(version, JSON_STRING) || !bytes_eq(said, version->text))
+        return mismatch("MCP-Protocol-Version and the body's protocolVersion differ");
+    if (!bytes_eq(method, m->method))
+        return mismatch("Mcp-Method and the body's method differ");
+    bool named = bytes_is(m->method, "tools/call") || bytes_is(m->method, "prompts/get") || bytes_is(m->method, "resources/read");
+    struct bytes body = json_text(m->params, bytes_is(m->method, "resources/read") ? "uri" : "name");
+    if (named && !header_is(name, body))
+        return mismatch("Mcp-Name and the body's name differ");
+    static const char *const once[] = {"mcp-method", "mcp-name", "mcp-protocol-version"};
+    for (size_t i = 0; i < 3; i++)
+        if (http_header_count(&r->headers, once[i]) > 1)
+            return mismatch("a header that routes stands twice");
+    return err_ok();
+}
+
+/* ---------------------------------------------------------------------------------------------------------- sessions */
+
+static bool
+push_stream(struct session *s, struct bytes message)
+{
+    if (s->stream)
+        write_event(s->stream, message);
+    return s->stream != NULL;
+}
+
+static struct session *
+find_session(struct endpoint *e, const char *destination, enum era era, struct bytes id)
+{
+    for (struct session *s = e->gate->sessions; s; s = s->next) {
+        if (s->ended || s->owner != e || s->era != era || strcmp(s->destination, destination) != 0)
+            continue;
+        if (era == ERA_MODERN || bytes_same_secret(id, bytes_str(s->id)))
+            return s;
+    }
+    return NULL;
+}
+
+static struct err
+new_session(struct endpoint *e, const char *destination, enum era era, struct session **out)
+{
+    TRY(session_make(e->gate, e->writ, destination, era, out));
+    (*out)->owner = e;
+    (*out)->push = push_stream;
+    return err_ok();
+}
+
+/* ------------------------------------------------------------------------------------------------------- MCP by POST */
+
+static void
+take_request(struct visit *v, struct session *s, struct bytes body)
+{
+    struct down *d = down_make(s, &http_face, v);
+    struct bytes copy = d ? arena_copy(&d->arena, body) : body;
+    struct err e = d && copy.at ? rpc_read(&d->arena, copy, &d->rpc) : err_make(E_MEMORY, "no memory for a request");
+    if (err_failed(e)) {
+        if (d)
+            down_unref(d);
+        http_problem(v->x, e);
+        return;
+    }
+    const struct http_request *r = http_exchange_request(v->x);
+    d->headers.list = arena_list(&d->arena, r->headers.n + 1, sizeof(struct http_header));
+    for (size_t i = 0; d->headers.list && i < r->headers.n; i++) {
+        struct http_header h = r->headers.list[i];
+        if (h.name.n > 10 && bytes_same_case(bytes_sub(h.name, 0, 10), BYTES("Mcp-Param-")))
+            d->headers.list[d->headers.n++] = (struct http_header){arena_copy(&d->arena, h.name), arena_copy(&d->arena, h.value)};
+    }
+    v->down = down_ref(d);
+    session_take(s, d);
+}
+
+static void
+take_modern(struct visit *v, const struct rpc *m, struct bytes body)
+{
+    const struct http_request *r = http_exchange_request(v->x);
+    const struct json *version = rpc_meta(m, META_VERSION);
+    struct bytes said = http_header(&r->headers, "mcp-protocol-version"), id = m->id ? m->id->raw : (struct bytes){NULL, 0};
+    if (m->kind == RPC_REQUEST && (!json_is(version, JSON_STRING) || rpc_meta(m, META_CAPABILITIES) == NULL)) {
+        answer_rpc(v->x, 400, id, RPC_INVALID_PARAMS, "_meta needs " META_VERSION " and " META_CAPABILITIES, (struct bytes){NULL, 0});
+        return;
+    }
+    struct err e = m->kind == RPC_REQUEST ? check_modern_headers(r, m) : err_ok();
+    if (err_failed(e)) {
+        answer_rpc(v->x, 400, id, RPC_HEADER_MISMATCH, e.text, (struct bytes){NULL, 0});
+        return;
+    }
+    if (!bytes_is(said, MODERN_VERSION)) {
+        struct buf data = buf_make(1024);
+        json_open(&data, '{');
+        json_member_raw(&data, "supported", BYTES("[\"" MODERN_VERSION "\"]"));
+        json_member_text(&data, "requested", said);
+        json_close(&data, '}');
+        answer_rpc(v->x, 400, id, RPC_UNSUPPORTED_VERSION, "unsupported protocol version", buf_bytes(&data));
+        buf_free(&data);
+        return;
+    }
+    struct session *s = find_session(v->endpoint, v->destination, ERA_MODERN, (struct bytes){NULL, 0});
+    e = s ? err_ok() : new_session(v->endpoint, v->destination, ERA_MODERN, &s);
+    if (err_failed(e)) {
+        http_problem(v->x, e);
+    } else if (m->kind == RPC_REQUEST) {
+        take_request(v, s, body);
+    } else {
+        session_note(s, m);
+        http_respond(v->x, 202, NULL, NULL, 0, (struct bytes){NULL, 0});
+    }
+}
+
+static bool
+legacy_version_ok(struct bytes v)
+{
+    return v.n == 0 || bytes_is(v, LEGACY_VERSION) || bytes_is(v, "2025-06-18") || bytes_is(v, "2025-03-26");
+}
+
+static void
+take_legacy(struct visit *v, const struct rpc *m, struct bytes body)
+{
+    const struct http_request *r = http_exchange_request(v->x);
+    struct bytes id = http_header(&r->headers, "mcp-session-id"), none = {NULL, 0};
+    struct session *s = NULL;
+    if (!legacy_version_ok(http_header(&r->headers, "mcp-protocol-version"))) {
+        answer_rpc(v->x, 400, m->id ? m->id->raw : none, RPC_INVALID_REQUEST, "unsupported MCP-Protocol-Version", none);
+        return;
+    }
+    if (m->kind == RPC_REQUEST && bytes_is(m->method, "initialize")) {
+        struct err e = new_session(v->endpoint, v->destination, ERA_LEGACY, &s);
+        if (err_failed(e))
+            http_problem(v->x, e);
+        else
+            take_request(v, s, body);
+        return;
+    }
+    if (id.n == 0) {
+        answer_rpc(v->x, 400, m->id ? m->id->raw : none, RPC_INVALID_REQUEST, "Mcp-Session-Id is missing; start with initialize", none);
+        return;
+    }
+    s = find_session(v->endpoint, v->destination, ERA_LEGACY, id);
+    if (s == NULL) {
+        answer_rpc(v->x, 404, m->id ? m->id->raw : none, RPC_INVALID_REQUEST, "the session is over; start anew with initialize", none);
+    } else if (m->kind == RPC_REQUEST) {
+        take_request(v, s, body);
+    } else {
+        session_note(s, m);
+        http_respond(v->x, 202, NULL, NULL, 0, none);
+    }
+}
+
+static void
+on_complete(struct http_exchange *x, struct bytes body)
+{
+    struct visit *v = http_exchange_data(x);
+    const struct http_request *r = http_exchange_request(x);
+    struct rpc m;
+    struct err e = rpc_read(http_exchange_arena(x), body, &m);
+    if (err_failed(e)) {
+        int code = e.code == E_JSON ? RPC_PARSE : RPC_INVALID_REQUEST;
+        answer_rpc(x, e.code == E_LIMIT ? 413 : 400, (struct bytes){NULL, 0}, code, e.text, (struct bytes){NULL, 0});
+        return;
+    }
+    bool modern = rpc_meta(&m, META_VERSION) || bytes_is(http_header(&r->headers, "mcp-protocol-version"), MODERN_VERSION);
+    if (modern)
+        take_modern(v, &m, body);
+    else
+        take_legacy(v, &m, body);
+}
+
+/* ---------------------------------------------------------------------------------------------- GET, DELETE, the writ */
+
+static void
+cut_stream(struct running *r, const char *why)
+{
+    struct visit *v = (struct visit *)((char *)r - offsetof(struct visit, running));
+    (void)why;
+    http_cut(v->x);
+}
+
+static void
+take_get(struct visit *v)
+{
+    const struct http_request *r = http_exchange_request(v->x);
+    struct endpoint *e = v->endpoint;
+    struct session *s = find_session(e, v->destination, ERA_LEGACY, http_header(&r->headers, "mcp-session-id"));
+    struct http_header allow = {BYTES("Allow"), BYTES("POST")};
+    if (s == NULL) {
+        http_respond(v->x, 405, NULL, &allow, 1, (struct bytes){NULL, 0});
+        return;
+    }
+    struct err alive = writ_alive(e->gate->config.writs, e->writ, e->gate->snapshot->estate, v->destination);
+    if (err_failed(alive)) {
+        http_problem(v->x, alive);
+        return;
+    }
+    if (s->stream) {
+        http_respond(v->x, 409, NULL, NULL, 0, (struct bytes){NULL, 0});
+        return;
+    }
+    v->stream = session_ref(s);
+    s->stream = v;
+    v->running = (struct running){.kind = RUNNING_STREAM, .stop = cut_stream};
+    snprintf(v->running.destination, sizeof v->running.destination, "%s", v->destination);
+    running_begin(e->gate->config.writs, e->writ, &v->running);
+    http_start(v->x, 200, "text/event-stream", no_buffering, 2);
+    v->events = true;
+    http_write(v->x, BYTES(": open\n\n"));
+}
+
+static void
+take_delete(struct visit *v)
+{
+    const struct http_request *r = http_exchange_request(v->x);
+    struct session *s = find_session(v->endpoint, v->destination, ERA_LEGACY, http_header(&r->headers, "mcp-session-id"));
+    if (s)
+        session_end(s, "the client ended the session");
+    http_respond(v->x, s ? 204 : 404, NULL, NULL, 0, (struct bytes){NULL, 0});
+}
+
+static void
+show_writ(struct visit *v)
+{
+    struct buf b = buf_make(65536);
+    writ_json(v->endpoint->gate->config.writs, v->endpoint->writ, &b);
+    http_respond(v->x, 200, "application/json", NULL, 0, buf_bytes(&b));
+    buf_free(&b);
+}
+
+static void
+complete_writ(struct visit *v)
+{
+    struct endpoint *e = v->endpoint;
+    writ_close(e->gate->config.writs, e->writ, WRIT_COMPLETED, "the agent said it is done", "agent", NULL, NULL);
+    http_respond(v->x, 200, "application/json", NULL, 0, BYTES("{\"state\":\"completed\"}"));
+}
+
+static void
+on_ended(struct http_exchange *x, bool aborted)
+{
+    struct visit *v = http_exchange_data(x);
+    (void)aborted;
+    if (v == NULL)
+        return;
+    v->over = true;
+    if (v->stream) {
+        v->stream->stream = NULL;
+        running_ended(v->endpoint->gate->config.writs, &v->running);
+        session_unref(v->stream);
+        v->stream = NULL;
+    }
+    struct down *d = v->down;
+    v->down = NULL;
+    if (d) {
+        if (!d->answered)
+            down_left(d);
+        down_unref(d);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------------ routes */
+
+static void
+take_mcp(struct visit *v, const struct http_request *r, struct bytes destination, struct http_on *on)
+{
+    if (destination.n == 0 || destination.n >= sizeof v->destination ||
+        (memcpy(v->destination, destination.at, destination.n),
+         estate_destination(v->endpoint->gate->snapshot->estate, v->destination) == NULL)) {
+        http_problem(v->x, err_make(E_NOT_FOUND, "there is no such destination for this writ"));
+        return;
+    }
+    if (bytes_is(r->method, "POST")) {
+        struct bytes type = http_header(&r->headers, "content-type");
+        if (!bytes_same_case(bytes_trim(bytes_sub(type, 0, bytes_find(type, ';'))), BYTES("application/json")))
+            http_respond(v->x, 415, NULL, NULL, 0, (struct bytes){NULL, 0});
+        else
+            on->on_complete = on_complete;
+    } else if (bytes_is(r->method, "GET")) {
+        take_get(v);
+    } else if (bytes_is(r->method, "DELETE")) {
+        take_delete(v);
+    } else {
+        struct http_header allow = {BYTES("Allow"), BYTES("GET, POST, DELETE")};
+        http_respond(v->x, 405, NULL, &allow, 1, (struct bytes){NULL, 0});
+    }
+}
+
+static void
+on_request(struct http_exchange *x, const struct http_request *r, struct http_on *on, void *ctx)
+{
+    struct endpoint *e = ctx;
+    struct bytes rest;
+    struct visit *v = ARENA_NEW(http_exchange_arena(x), struct visit);
+    on->on_ended = on_ended;
+    http_exchange_set(x, v);
+    struct err refused = v ? check_origin(r) : err_make(E_MEMORY, "no memory for a request");
+    if (!err_failed(refused))
+        refused = check_peer(e, r);
+    if (!err_failed(refused) && !check_secret(e, r->path, &rest))
+        refused = err_make(E_NOT_FOUND, "there is nothing at this address");
+    if (err_failed(refused)) {
+        http_problem(x, refused);
+        return;
+    }
+    v->endpoint = e;
+    v->x = x;
+    if (bytes_starts(rest, BYTES("mcp/")))
+        take_mcp(v, r, bytes_sub(rest, 4, rest.n), on);
+    else if (bytes_is(rest, "writ") && bytes_is(r->method, "GET"))
+        show_writ(v);
+    else if (bytes_is(rest, "complete") && bytes_is(r->method, "POST"))
+        complete_writ(v);
+    else
+        http_problem(x, err_make(E_NOT_FOUND, "there is nothing at this address"));
+}
+
+struct err
+endpoint_open(struct gate *g, struct writ *writ, int fd, const char *secret, int uid, int netns_pid, struct endpoint **out)
+{
+    struct endpoint *e = calloc(1, sizeof *e);
+    if (e == NULL)
+        return err_make(E_MEMORY, "no memory for an endpoint");
+    *e = (struct endpoint){.gate = g, .uid = uid, .netns_pid = netns_pid};
+    snprintf(e->secret, sizeof e->secret, "%s", secret);
+    struct err failed = http_listen_fd(g->config.loop, fd, NULL, &http_limits_default, on_request, e, &e->server);
+    if (err_failed(failed)) {
+        free(e);
+        return failed;
+    }
+    e->writ = writ_ref(g->config.writs, writ);
+    e->next = g->endpoints;
+    e->at = &g->endpoints;
+    if (e->next)
+        e->next->at = &e->next;
+    g->endpoints = e;
+    *out = e;
+    return err_ok();
+}
+
+void
+endpoint_close(struct endpoint *e)
+{
+    http_server_close(e->server);
+    for (struct session *s = e->gate->sessions, *next; s; s = next) {
+        next = s->next;
+        if (s->owner == e) {
+            session_ref(s);
+            session_end(s, "the task is over");
+            next = s->next;
+            session_unref(s);
+        }
+    }
+    *e->at = e->next;
+    if (e->next)
+        e->next->at = e->at;
+    writ_unref(e->gate->config.writs, e->writ);
+    free(e);
+}

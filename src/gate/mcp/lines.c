@@ -1,0 +1,247 @@
+/* The stdio form of MCP on a byte stream: one JSON-RPC message a line, both ways. The era is what the first request speaks. */
+#include <stdlib.h>
+
+#include "gate/mcp/mcp.h"
+
+struct lines {
+    unsigned refs;
+    struct gate *gate;
+    struct writ *writ;
+    struct session *session;
+    char destination[65];
+    void (*write)(void *ctx, struct bytes line);
+    void *ctx;
+    void (*reopen)(void *ctx, struct lines *l);
+    struct buf partial, parked; /* parked: lines that came while a new writ is opened */
+    bool overlong, reopening, ended;
+};
+
+static void
+say(struct lines *l, struct bytes message)
+{
+    if (l->ended)
+        return;
+    struct buf b = buf_make(RESULT_MAX * 2);
+    buf_put(&b, message);
+    for (size_t i = 0; i < b.n; i++)
+        if (b.at[i] == '\n' || b.at[i] == '\r')
+            b.at[i] = ' '; /* only between tokens: inside strings they are escaped */
+    buf_putc(&b, '\n');
+    if (!b.failed)
+        l->write(l->ctx, buf_bytes(&b));
+    buf_free(&b);
+}
+
+static void
+face_send(struct down *d, struct bytes message, bool last)
+{
+    struct lines *l = d->face_ctx;
+    say(l, message);
+    if (last && --l->refs == 0)
+        free(l);
+}
+
+static void
+face_dropped(struct down *d)
+{
+    struct lines *l = d->face_ctx;
+    if (--l->refs == 0)
+        free(l);
+}
+
+static const struct down_face lines_face = {face_send, face_dropped};
+
+static bool
+push(struct session *s, struct bytes message)
+{
+    say(s->owner, message);
+    return true;
+}
+
+static void
+say_error(struct lines *l, struct bytes id, int code, const char *text)
+{
+    struct buf b = buf_make(8192);
+    rpc_put_error(&b, id, code, text, (struct bytes){NULL, 0});
+    say(l, buf_bytes(&b));
+    buf_free(&b);
+}
+
+static struct err
+ensure_session(struct lines *l, const struct rpc *m)
+{
+    enum era era = rpc_meta(m, META_VERSION) ? ERA_MODERN : ERA_LEGACY;
+    if (l->session && !(l->session->era == ERA_MODERN && bytes_is(m->method, "initialize")))
+        return err_ok();
+    if (l->session)
+        session_end(l->session, "the client began anew in another protocol revision");
+    l->session = NULL;
+    TRY(session_make(l->gate, l->writ, l->destination, era, &l->session));
+    l->session->push = push;
+    l->session->owner = l;
+    l->session->lines = true;
+    return err_ok();
+}
+
+/* 2026-07-28 on stdio: every request says its version; ours is the only modern one. */
+static bool
+version_ok(struct lines *l, const struct rpc *m)
+{
+    const struct json *v = rpc_meta(m, META_VERSION);
+    if (l->session->era != ERA_MODERN || (json_is(v, JSON_STRING) && bytes_is(v->text, MODERN_VERSION)))
+        return true;
+    struct buf b = buf_make(4096), data = buf_make(2048);
+    json_open(&data, '{');
+    json_member_raw(&data, "supported", BYTES("[\"" MODERN_VERSION "\"]"));
+    if (v)
+        json_member_raw(&data, "requested", v->raw);
+    json_close(&data, '}');
+    rpc_put_error(&b, m->id->raw, v ? RPC_UNSUPPORTED_VERSION : RPC_INVALID_PARAMS, v ? "unsupported protocol version" : "_meta needs " META_VERSION,
+                  buf_bytes(&data));
+    say(l, buf_bytes(&b));
+    buf_free(&b);
+    buf_free(&data);
+    return false;
+}
+
+static void
+take_request(struct lines *l, struct bytes line)
+{
+    struct down *d = down_make(l->session, &lines_face, l);
+    struct bytes copy = d ? arena_copy(&d->arena, line) : line;
+    struct err e = d && copy.at ? rpc_read(&d->arena, copy, &d->rpc) : err_make(E_MEMORY, "no memory for a request");
+    if (err_failed(e)) {
+        if (d)
+            down_unref(d);
+        say_error(l, (struct bytes){NULL, 0}, RPC_INTERNAL, e.text);
+        return;
+    }
+    l->refs++;
+    session_take(l->session, d);
+}
+
+/* Idleness closed the task; the person is back. A new writ is a new task with its own record. */
+static bool
+wants_reopen(struct lines *l)
+{
+    return l->reopen && writ_state(l->gate->config.writs, l->writ) == WRIT_EXPIRED;
+}
+
+static void
+take_line(struct lines *l, struct bytes line)
+{
+    struct arena a = {.max = (size_t)64 << 20};
+    struct rpc m;
+    if (line.n && line.at[line.n - 1] == '\r')
+        line.n--;
+    if (line.n == 0)
+        return;
+    if (l->reopening || wants_reopen(l)) {
+        buf_put(&l->parked, line);
+        buf_putc(&l->parked, '\n');
+        if (!l->reopening) {
+            l->reopening = true;
+            l->reopen(l->ctx, l);
+        }
+        return;
+    }
+    struct err e = rpc_read(&a, line, &m);
+    if (err_failed(e))
+        say_error(l, m.id && e.code == E_PROTOCOL ? m.id->raw : (struct bytes){NULL, 0}, e.code == E_JSON ? RPC_PARSE : RPC_INVALID_REQUEST, e.text);
+    else if (m.kind != RPC_REQUEST) {
+        if (l->session)
+            session_note(l->session, &m);
+    } else {
+        e = ensure_session(l, &m);
+        if (err_failed(e))
+            say_error(l, m.id->raw, RPC_WRIT_DOWN, e.text);
+        else if (version_ok(l, &m))
+            take_request(l, line);
+    }
+    arena_free(&a);
+}
+
+struct err
+lines_open(struct gate *g, struct writ *writ, const char *destination, void (*write)(void *ctx, struct bytes line), void *ctx, struct lines **out)
+{
+    if (estate_destination(g->snapshot->estate, destination) == NULL)
+        return err_make(E_NOT_FOUND, "there is no destination %.64s", destination);
+    struct lines *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return err_make(E_MEMORY, "no memory for a session");
+    *l = (struct lines){.refs = 1, .gate = g, .writ = writ_ref(g->config.writs, writ), .write = write, .ctx = ctx};
+    strncpy(l->destination, destination, sizeof l->destination - 1);
+    l->partial = buf_make(MESSAGE_MAX);
+    l->parked = buf_make(MESSAGE_MAX);
+    *out = l;
+    return err_ok();
+}
+
+void
+lines_feed(struct lines *l, struct bytes part)
+{
+    l->refs++;
+    while (part.n && !l->ended) {
+        size_t end = bytes_find(part, '\n');
+        if (!l->overlong)
+            buf_put(&l->partial, bytes_sub(part, 0, end));
+        l->overlong |= l->partial.failed;
+        if (end == part.n)
+            break;
+        part = bytes_sub(part, end + 1, part.n);
+        if (l->overlong) {
+            say_error(l, (struct bytes){NULL, 0}, RPC_INVALID_REQUEST, "a message of more than 4 MiB");
+            l->overlong = false;
+            buf_free(&l->partial);
+            continue;
+        }
+        struct buf line = l->partial;
+        l->partial = buf_make(MESSAGE_MAX);
+        take_line(l, buf_bytes(&line));
+        buf_free(&line);
+    }
+    if (--l->refs == 0)
+        free(l);
+}
+
+void
+lines_end(struct lines *l)
+{
+    l->ended = true;
+    if (l->session) {
+        l->session->push = NULL;
+        session_end(l->session, "the client left");
+        l->session = NULL;
+    }
+    writ_unref(l->gate->config.writs, l->writ);
+    l->writ = NULL;
+    buf_free(&l->partial);
+    buf_free(&l->parked);
+    if (--l->refs == 0)
+        free(l);
+}
+
+void
+lines_on_reopen(struct lines *l, void (*reopen)(void *ctx, struct lines *l))
+{
+    l->reopen = reopen;
+}
+
+void
+lines_rebind(struct lines *l, struct writ *writ, struct err e)
+{
+    struct buf parked = l->parked;
+    l->parked = buf_make(MESSAGE_MAX);
+    l->reopening = false;
+    if (writ) {
+        if (l->session)
+            session_rebind(l->session, writ);
+        writ_unref(l->gate->config.writs, l->writ);
+        l->writ = writ_ref(l->gate->config.writs, writ);
+    } else {
+        l->reopen = NULL; /* the refusal of what was parked says why */
+    }
+    (void)e;
+    lines_feed(l, buf_bytes(&parked));
+    buf_free(&parked);
+}

@@ -1,0 +1,618 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gate/mcp/mcp.h"
+
+#define START_MS 20000   /* a server must have answered initialize and tools/list by then */
+#define DISCOVER_MS 3000
+#define LIST_PAGES_MAX 64
+#define BACKOFF_FAILURES 3
+#define BACKOFF_NS 5000000000u
+
+/* ----------------------------------------------------------------------------------------------------- waiting ones */
+
+static struct pending *
+pending_make(struct link *l, struct bytes method, struct bytes name)
+{
+    struct pending *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return NULL;
+    p->id = ++l->next_id;
+    snprintf(p->method_text, sizeof p->method_text, "%.*s", BYTES_CUT(method, 63));
+    snprintf(p->name_text, sizeof p->name_text, "%.*s", BYTES_CUT(name, 255));
+    p->method = bytes_str(p->method_text);
+    p->name = bytes_str(p->name_text);
+    p->message = buf_make(MESSAGE_MAX + 65536);
+    struct pending **at = &l->waiting;
+    while (*at)
+        at = &(*at)->next;
+    *at = p;
+    return p;
+}
+
+struct pending *
+link_find(struct link *l, int64_t id)
+{
+    struct pending *p = l->waiting;
+    while (p && p->id != id)
+        p = p->next;
+    return p;
+}
+
+static void
+pending_free(struct link *l, struct pending *p)
+{
+    for (struct pending **at = &l->waiting; *at; at = &(*at)->next)
+        if (*at == p) {
+            *at = p->next;
+            break;
+        }
+    if (p->down) {
+        p->down->pending = NULL;
+        down_unref(p->down);
+    }
+    buf_free(&p->message);
+    free(p);
+}
+
+static void
+send_pending(struct link *l, struct pending *p)
+{
+    l->transport->send(l, p, buf_bytes(&p->message), p->method, p->name);
+    if (l->state != LINK_DEAD && link_find(l, p->id) == p)
+        buf_free(&p->message);
+}
+
+/* The link's own request (discover, initialize, tools/list). */
+static struct err
+ask(struct link *l, struct bytes method, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e))
+{
+    struct pending *p = pending_make(l, method, (struct bytes){NULL, 0});
+    if (p == NULL)
+        return err_make(E_MEMORY, "no memory for a request");
+    char id[24];
+    snprintf(id, sizeof id, "%lld", (long long)p->id);
+    p->own = own;
+    rpc_put_request(&p->message, bytes_str(id), p->method, params);
+    if (p->message.failed) {
+        pending_free(l, p);
+        return err_make(E_MEMORY, "no memory for a request");
+    }
+    send_pending(l, p);
+    return err_ok();
+}
+
+/* ----------------------------------------------------------------------------------------------------------- start */
+
+static void
+fail(struct link *l, struct err e)
+{
+    link_died(l, err_wrap(e, "%s", l->destination->id));
+}
+
+static void
+now_ready(struct link *l)
+{
+    l->state = LINK_READY;
+    l->route->failures = 0;
+    if (l->deadline)
+        loop_cancel(l->deadline);
+    l->deadline = NULL;
+    link_ready_fn *fn = l->on_ready;
+    l->on_ready = NULL;
+    link_ref(l);
+    if (fn)
+        fn(l, err_ok(), l->on_ready_ctx);
+    if (l->state == LINK_READY && l->transport->ready)
+        l->transport->ready(l);
+    link_unref(l);
+}
+
+static void got_tools(struct link *l, const struct rpc *answer, struct err e);
+
+static void
+ask_tools(struct link *l, struct bytes cursor)
+{
+    struct buf params = buf_make(8192);
+    if (cursor.n == 0)
+        l->pages = 0;
+    params_own(&params, l, cursor);
+    struct err e = params.failed ? err_make(E_LIMIT, "a cursor of %zu bytes", cursor.n)
+                                 : ask(l, BYTES("tools/list"), buf_bytes(&params), got_tools);
+    buf_free(&params);
+    if (err_failed(e))
+        fail(l, e);
+}
+
+static void
+check_pin(struct link *l, const struct json *tool)
+{
+    uint8_t digest[32];
+    const struct tool *pinned = destination_tool(l->destination, json_text(tool, "name"));
+    if (pinned == NULL || err_failed(tool_digest(tool, digest)))
+        return;
+    l->verified[pinned - l->destination->tools] = memcmp(digest, pinned->digest, 32) == 0;
+}
+
+static void
+got_tools(struct link *l, const struct rpc *answer, struct err e)
+{
+    const struct json *tools = answer ? json_get(answer->result, "tools") : NULL;
+    if (err_failed(e) || (answer && answer->error)) {
+        if (err_failed(e))
+            fail(l, e);
+        else if (l->state == LINK_STARTING)
+            now_ready(l); /* a server without tools */
+        return;
+    }
+    if (!json_is(tools, JSON_ARRAY)) {
+        fail(l, err_make(E_UPSTREAM, "the server's answer to tools/list has no list of tools"));
+        return;
+    }
+    for (const struct json *t = tools->child; t; t = t->next) {
+        check_pin(l, t);
+        if (l->writ == NULL) {
+            json_item(&l->tools);
+            buf_put(&l->tools, t->raw);
+        }
+    }
+    struct bytes cursor = json_text(answer->result, "nextCursor");
+    if (cursor.n && ++l->pages < LIST_PAGES_MAX)
+        ask_tools(l, cursor);
+    else if (l->state == LINK_STARTING)
+        now_ready(l);
+}
+
+static bool
+keep_start(struct link *l, const struct json *result)
+{
+    struct bytes copy = arena_copy(&l->arena, result->raw);
+    l->start_result = copy;
+    return copy.at && !err_failed(json_parse(&l->arena, copy, NULL, &l->start));
+}
+
+static void
+got_initialized(struct link *l, const struct rpc *answer, struct err e)
+{
+    if (err_failed(e) || answer->result == NULL || !keep_start(l, answer->result)) {
+        struct bytes text = answer && answer->error ? json_text(answer->error, "message") : (struct bytes){NULL, 0};
+        fail(l, err_failed(e) ? e : err_make(E_UPSTREAM, "the server refused initialize: %.*s", BYTES_CUT(text, 120)));
+        return;
+    }
+    l->era = l->route->era = ERA_LEGACY;
+    link_notify(l, BYTES("notifications/initialized"), (struct bytes){NULL, 0});
+    if (l->state != LINK_DEAD)
+        ask_tools(l, (struct bytes){NULL, 0});
+}
+
+static void
+ask_initialize(struct link *l)
+{
+    struct buf params = buf_make(65536);
+    l->era = ERA_LEGACY;
+    json_open(&params, '{');
+    json_member_raw(&params, "protocolVersion", l->client_version.n ? l->client_version : BYTES("\"" LEGACY_VERSION "\""));
+    json_member_raw(&params, "capabilities", l->client_capabilities.n ? l->client_capabilities : BYTES("{}"));
+    json_member_raw(&params, "clientInfo", l->client_info.n ? l->client_info : BYTES("{\"name\":\"writ\",\"version\":\"0.1.0\"}"));
+    json_close(&params, '}');
+    struct err e = params.failed ? err_make(E_LIMIT, "the client's capabilities are too large")
+                                 : ask(l, BYTES("initialize"), buf_bytes(&params), got_initialized);
+    buf_free(&params);
+    if (err_failed(e))
+        fail(l, e);
+}
+
+static bool
+speaks_modern(const struct rpc *answer)
+{
+    const struct json *versions = json_get(answer->result, "supportedVersions");
+    for (const struct json *v = versions ? versions->child : NULL; v; v = v->next)
+        if (v->type == JSON_STRING && bytes_is(v->text, MODERN_VERSION))
+            return true;
+    return false;
+}
+
+/* Anything but a DiscoverResult with our version means: the older era (notes: never key on one error code). */
+static void
+got_discovered(struct link *l, const struct rpc *answer, struct err e)
+{
+    l->probing = false;
+    if (l->probe_due)
+        loop_cancel(l->probe_due);
+    l->probe_due = NULL;
+    if (l->state == LINK_DEAD)
+        return;
+    if (!err_failed(e) && answer->result && speaks_modern(answer) && keep_start(l, answer->result)) {
+        l->route->era = ERA_MODERN;
+        ask_tools(l, (struct bytes){NULL, 0});
+        return;
+    }
+    if (l->route->era == ERA_MODERN) { /* it was modern a moment ago: not another era but a failure */
+        fail(l, err_failed(e) ? e : err_make(E_UPSTREAM, "the server no longer answers server/discover"));
+        return;
+    }
+    ask_initialize(l);
+}
+
+/* Silence is an answer too: a server of the older era may not answer what it does not know. */
+static void
+discover_silent(void *ctx)
+{
+    struct link *l = ctx;
+    l->probe_due = NULL;
+    for (struct pending *p = l->waiting; p; p = p->next)
+        if (p->own == got_discovered) {
+            l->transport->cancel(l, p);
+            pending_free(l, p);
+            break;
+        }
+    got_discovered(l, NULL, err_make(E_TIMEOUT, "no answer to server/discover within %d s", DISCOVER_MS / 1000));
+}
+
+static void
+ask_discover(struct link *l)
+{
+    struct buf params = buf_make(65536);
+    l->era = ERA_MODERN;
+    l->probing = true;
+    l->probe_due = loop_after(l->gate->config.loop, DISCOVER_MS, discover_silent, l);
+    params_own(&params, l, (struct bytes){NULL, 0});
+    struct err e = ask(l, BYTES("server/discover"), buf_bytes(&params), got_discovered);
+    buf_free(&params);
+    if (err_failed(e))
+        fail(l, e);
+}
+
+static void
+too_slow(void *ctx)
+{
+    struct link *l = ctx;
+    l->deadline = NULL;
+    fail(l, err_make(E_TIMEOUT, "the server did not finish starting within %d s", START_MS / 1000));
+}
+
+static struct bytes
+keep(struct link *l, const struct json *v, enum json_type type)
+{
+    return json_is(v, type) ? arena_copy(&l->arena, v->raw) : (struct bytes){NULL, 0};
+}
+
+static void
+keep_client(struct link *l, const struct rpc *client)
+{
+    if (client == NULL)
+        return;
+    if (rpc_meta(client, META_VERSION)) {
+        l->client_info = keep(l, rpc_meta(client, META_CLIENT), JSON_OBJECT);
+        return; /* a modern client: a legacy server may not ask it anything, so no capability is passed on */
+    }
+    l->client_info = keep(l, rpc_param(client, "clientInfo"), JSON_OBJECT);
+    l->client_capabilities = keep(l, rpc_param(client, "capabilities"), JSON_OBJECT);
+    l->client_version = keep(l, rpc_param(client, "protocolVersion"), JSON_STRING);
+}
+
+static struct err
+may_start(const struct gate *g, const struct route *r)
+{
+    uint64_t now = g->config.env->mono_ns(g->config.env);
+    if (r->failures >= BACKOFF_FAILURES && now - r->failed_ns < BACKOFF_NS)
+        return err_make(E_UPSTREAM, "%s failed %u times in a row (%s); it is tried again within 5 s", r->id, r->failures, r->last_error);
+    return err_ok();
+}
+
+struct err
+link_make(struct gate *g, struct snapshot *s, const struct destination *d, struct writ *writ, struct session *session,
+          const struct rpc *client, link_ready_fn *on_ready, void *ctx, struct link **out)
+{
+    struct route *route = gate_route(g, d->id);
+    if (route == NULL)
+        return err_make(E_MEMORY, "no memory for a destination");
+    TRY(may_start(g, route));
+    struct link *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return err_make(E_MEMORY, "no memory for a connection to %s", d->id);
+    *l = (struct link){.refs = 1, .gate = g, .route = route, .destination = d, .session = session, .on_ready = on_ready, .on_ready_ctx = ctx};
+    l->transport = d->kind == UPSTREAM_STDIO ? &link_stdio : &link_http;
+    l->snapshot = snapshot_ref(s);
+    l->writ = writ ? writ_ref(g->config.writs, writ) : NULL;
+    l->tools = buf_make(RESULT_MAX);
+    l->verified = calloc(d->n_tools + 1, sizeof *l->verified);
+    keep_client(l, client);
+    l->next = g->links;
+    l->at = &g->links;
+    if (l->next)
+        l->next->at = &l->next;
+    g->links = l;
+    struct err e = l->verified ? l->transport->start(l) : err_make(E_MEMORY, "no memory for a connection to %s", d->id);
+    if (err_failed(e)) {
+        l->state = LINK_DEAD;
+        l->on_ready = NULL;
+        link_unref(l);
+        return e;
+    }
+    *out = l;
+    l->deadline = loop_after(g->config.loop, START_MS, too_slow, l);
+    link_ref(l);
+    if (route->era == ERA_LEGACY)
+        ask_initialize(l);
+    else
+        ask_discover(l);
+    link_unref(l);
+    return err_ok();
+}
+
+/* ------------------------------------------------------------------------------------------------------------- use */
+
+struct err
+link_request(struct link *l, struct down *d, struct bytes params, void (*answer)(struct down *d, const struct rpc *answer))
+{
+    if (l->state != LINK_READY)
+        return l->state == LINK_DEAD ? l->why_dead : err_make(E_STATE, "the server has not started yet");
+    struct pending *p = pending_make(l, d->rpc.method, json_text(d->rpc.params, bytes_is(d->rpc.method, "resources/read") ? "uri" : "name"));
+    if (p == NULL)
+        return err_make(E_MEMORY, "no memory for a request");
+    char id[24];
+    snprintf(id, sizeof id, "%lld", (long long)p->id);
+    rpc_put_request(&p->message, bytes_str(id), d->rpc.method, params);
+    if (p->message.failed) {
+        pending_free(l, p);
+        return err_make(E_LIMIT, "the request is too large to be sent on");
+    }
+    p->down = down_ref(d);
+    p->answer = answer;
+    p->listen = bytes_is(d->rpc.method, "subscriptions/listen");
+    d->pending = p;
+    send_pending(l, p);
+    return err_ok();
+}
+
+void
+link_notify(struct link *l, struct bytes method, struct bytes params)
+{
+    struct buf b = buf_make(MESSAGE_MAX);
+    rpc_put_notification(&b, method, params);
+    if (!b.failed && l->state != LINK_DEAD)
+        l->transport->send(l, NULL, buf_bytes(&b), method, (struct bytes){NULL, 0});
+    buf_free(&b);
+}
+
+void
+link_respond(struct link *l, const struct rpc *response, struct bytes id)
+{
+    struct buf b = buf_make(MESSAGE_MAX + 1024);
+    rpc_put_again(&b, response, id);
+    if (!b.failed && l->state == LINK_READY)
+        l->transport->send(l, NULL, buf_bytes(&b), (struct bytes){NULL, 0}, (struct bytes){NULL, 0});
+    buf_free(&b);
+}
+
+void
+link_cancel(struct link *l, struct pending *p, bool kill)
+{
+    link_ref(l);
+    l->transport->cancel(l, p);
+    pending_free(l, p);
+    if (kill && l->transport == &link_stdio)
+        link_died(l, err_make(E_WRIT_ENDED, "a running call was cut, and its server with it"));
+    link_unref(l);
+}
+
+bool
+link_tool_verified(const struct link *l, const struct tool *tool)
+{
+    const struct tool *own = destination_tool(l->destination, bytes_str(tool->name));
+    return own && memcmp(own->digest, tool->digest, 32) == 0 && l->verified[own - l->destination->tools];
+}
+
+/* -------------------------------------------------------------------------------------------------- what comes back */
+
+static struct down *
+about_progress(struct link *l, const struct rpc *m)
+{
+    const struct json *token = rpc_param(m, "progressToken");
+    struct down *found = NULL;
+    for (struct pending *p = l->waiting; p && token; p = p->next) {
+        const struct json *own = p->down ? rpc_meta(&p->down->rpc, "progressToken") : NULL;
+        if (own && json_equal(own, token))
+            found = p->down;
+    }
+    return found;
+}
+
+static struct down *
+about_subscription(struct link *l, const struct rpc *m)
+{
+    const struct json *id = rpc_meta(m, META_SUBSCRIPTION);
+    struct pending *p = json_is(id, JSON_INT) ? link_find(l, id->number) : NULL;
+    return p ? p->down : NULL;
+}
+
+static void
+received_response(struct link *l, const struct rpc *m)
+{
+    struct pending *p = json_is(m->id, JSON_INT) ? link_find(l, m->id->number) : NULL;
+    if (p == NULL)
+        return; /* cancelled meanwhile, or never asked */
+    if (p->own) {
+        void (*own)(struct link *, const struct rpc *, struct err) = p->own;
+        pending_free(l, p);
+        own(l, m, err_ok());
+        return;
+    }
+    struct down *d = down_ref(p->down);
+    void (*answer)(struct down *, const struct rpc *) = p->answer;
+    pending_free(l, p);
+    answer(d, m);
+    down_unref(d);
+}
+
+void
+link_refused(struct link *l, struct pending *p, struct err e)
+{
+    void (*own)(struct link *, const struct rpc *, struct err) = p->own;
+    struct down *d = p->down ? down_ref(p->down) : NULL;
+    pending_free(l, p);
+    if (own)
+        own(l, NULL, e);
+    if (d) {
+        call_over(d, "upstream_failed", 0);
+        down_fail(d, e);
+        down_unref(d);
+    }
+}
+
+static void
+tools_changed(struct link *l)
+{
+    memset(l->verified, 0, l->destination->n_tools * sizeof *l->verified); /* nothing counts as pinned until it was looked at again */
+    ask_tools(l, (struct bytes){NULL, 0});
+}
+
+void
+link_received(struct link *l, struct bytes message, struct pending *about)
+{
+    struct arena a = {.max = (size_t)128 << 20};
+    struct rpc m;
+    struct err e = rpc_read(&a, message, &m);
+    if (err_failed(e)) {
+        arena_free(&a);
+        fail(l, err_make(E_UPSTREAM, "the server sent no acceptable message: %.200s", e.text));
+        return;
+    }
+    link_ref(l);
+    if (m.kind == RPC_RESPONSE) {
+        received_response(l, &m);
+    } else {
+        struct down *d = about ? about->down : NULL;
+        if (d == NULL && m.kind == RPC_NOTIFICATION)
+            d = bytes_is(m.method, "notifications/progress") ? about_progress(l, &m) : about_subscription(l, &m);
+        if (bytes_is(m.method, "notifications/tools/list_changed") && l->state == LINK_READY)
+            tools_changed(l);
+        if (l->session && l->state == LINK_READY)
+            session_from_server(l->session, d, &m);
+    }
+    link_unref(l);
+    arena_free(&a);
+}
+
+/* --------------------------------------------------------------------------------------------------------- secrets */
+
+struct err
+link_secret(struct link *l, const struct secret_use *use, const char *how, struct secret *out)
+{
+    struct secret plain = {NULL, 0};
+    TRY(keys_release(l->gate->config.keys, bytes_str(use->secret), bytes_str(l->destination->id), bytes_str(l->writ->id), &plain));
+    struct buf b = buf_make(65536);
+    if (use->prefix)
+        buf_puts(&b, use->prefix);
+    buf_put(&b, bytes_make(plain.at, plain.n));
+    secret_free(&plain);
+    *out = secret_make(buf_bytes(&b));
+    bool failed = b.failed || out->at == NULL;
+    bytes_wipe(b.at, b.n);
+    buf_free(&b);
+    if (failed)
+        return err_make(E_MEMORY, "no memory for a secret");
+    struct buf m = buf_make(1024);
+    json_member_str(&m, "secret", use->secret);
+    json_member_str(&m, "destination", l->destination->id);
+    json_member_str(&m, "writ", l->writ->id);
+    json_member_str(&m, "use", how);
+    struct audit_event event = {.kind = AUDIT_SECRET, .members = buf_bytes(&m)};
+    struct err e = audit_append(l->gate->config.audit, &event, false, NULL, NULL);
+    buf_free(&m);
+    if (err_failed(e))
+        secret_free(out);
+    return e;
+}
+
+/* ------------------------------------------------------------------------------------------------------------- end */
+
+static void
+answer_all(struct link *l, struct err e)
+{
+    while (l->waiting) {
+        struct pending *p = l->waiting;
+        struct down *d = p->down ? down_ref(p->down) : NULL;
+        pending_free(l, p);
+        if (d) {
+            call_over(d, "upstream_failed", 0);
+            down_fail(d, e);
+            down_unref(d);
+        } /* else it was the link's own start: on_ready tells */
+    }
+}
+
+void
+link_died(struct link *l, struct err e)
+{
+    if (l->state == LINK_DEAD)
+        return;
+    link_ref(l);
+    l->state = LINK_DEAD;
+    l->why_dead = e;
+    if (e.code != E_WRIT_ENDED) {
+        l->route->failures++;
+        l->route->failed_ns = l->gate->config.env->mono_ns(l->gate->config.env);
+        snprintf(l->route->last_error, sizeof l->route->last_error, "%.230s", e.text);
+    }
+    if (l->probing)
+        l->route->era = ERA_LEGACY; /* it may have fallen over the question: ask the older one next time */
+    if (l->deadline)
+        loop_cancel(l->deadline);
+    if (l->probe_due)
+        loop_cancel(l->probe_due);
+    l->deadline = l->probe_due = NULL;
+    answer_all(l, e);
+    link_ready_fn *fn = l->on_ready;
+    l->on_ready = NULL;
+    if (fn)
+        fn(l, e, l->on_ready_ctx);
+    if (l->session)
+        session_link_died(l->session, e);
+    l->transport->stop(l);
+    link_unref(l);
+}
+
+void
+link_close(struct link *l, const char *why)
+{
+    l->session = NULL;
+    link_died(l, err_make(E_WRIT_ENDED, "%s", why));
+    link_unref(l);
+}
+
+void
+link_stopped(struct link *l)
+{
+    l->stopped = true;
+    link_unref(l); /* the transport's own */
+}
+
+struct link *
+link_ref(struct link *l)
+{
+    l->refs++;
+    return l;
+}
+
+void
+link_unref(struct link *l)
+{
+    if (--l->refs)
+        return;
+    struct gate *g = l->gate;
+    *l->at = l->next;
+    if (l->next)
+        l->next->at = l->at;
+    if (l->deadline)
+        loop_cancel(l->deadline);
+    if (l->writ)
+        writ_unref(g->config.writs, l->writ);
+    snapshot_unref(l->snapshot);
+    free(l->verified);
+    buf_free(&l->tools);
+    arena_free(&l->arena);
+    free(l);
+    gate_maybe_closed(g);
+}

@@ -1,0 +1,393 @@
+/*
+ * A server reached over streamable HTTP. Every message is a POST; its answer is one JSON message or a stream of events. The older era adds
+ * a session id, a GET stream for what belongs to no request, and DELETE at the end. What an agent sent as a credential never goes here.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gate/mcp/mcp.h"
+
+#define HEADERS_MAX 40
+#define SECRETS_MAX 4
+
+struct wire {
+    struct link *link;
+    struct http_stream *streams; /* every POST or GET under way */
+    char session[260];           /* the server's Mcp-Session-Id */
+    struct secret secrets[SECRETS_MAX]; /* header values, held as long as the connection */
+    const char *names[SECRETS_MAX];
+    size_t n_secrets;
+};
+
+struct http_stream {
+    struct http_stream *next;
+    struct wire *wire;
+    struct http_call *call;
+    int64_t id;  /* of the pending it is for; 0: none (a notification, GET, DELETE) */
+    int status;
+    bool events, is_get;
+    struct buf body;
+    struct sse_reader sse;
+};
+
+static void
+stream_free(struct http_stream *s)
+{
+    for (struct http_stream **at = &s->wire->streams; *at; at = &(*at)->next)
+        if (*at == s) {
+            *at = s->next;
+            break;
+        }
+    buf_free(&s->body);
+    sse_reader_free(&s->sse);
+    free(s);
+}
+
+static struct pending *
+pending_of(const struct http_stream *s)
+{
+    return s->id ? link_find(s->wire->link, s->id) : NULL;
+}
+
+/* -------------------------------------------------------------------------------------------------- what comes back */
+
+static void
+on_event(const struct sse_event *e, void *ctx)
+{
+    struct http_stream *s = ctx;
+    if (e->data.n && s->wire->link->state != LINK_DEAD)
+        link_received(s->wire->link, e->data, pending_of(s));
+}
+
+static void
+on_head(struct http_call *c, int status, const struct http_headers *headers, void *ctx)
+{
+    struct http_stream *s = ctx;
+    (void)c;
+    s->status = status;
+    struct bytes type = http_header(headers, "content-type"), session = http_header(headers, "mcp-session-id");
+    s->events = bytes_starts(type, BYTES("text/event-stream"));
+    if (session.n && session.n < sizeof s->wire->session && s->wire->session[0] == 0) {
+        memcpy(s->wire->session, session.at, session.n);
+        s->wire->session[session.n] = 0;
+    }
+}
+
+static void
+on_body(struct http_call *c, struct bytes part, void *ctx)
+{
+    struct http_stream *s = ctx;
+    struct link *l = s->wire->link;
+    struct err e = err_ok();
+    link_ref(l);
+    if (s->events)
+        e = sse_feed(&s->sse, part, on_event, s);
+    else
+        buf_put(&s->body, part);
+    (void)c;
+    if (err_failed(e) || s->body.failed) {
+        struct pending *p = pending_of(s);
+        if (p)
+            link_refused(l, p, err_make(E_UPSTREAM, "its answer is larger than allowed or no event stream"));
+        s->id = 0;
+        buf_free(&s->body);
+    }
+    link_unref(l);
+}
+
+static bool
+is_rpc(struct bytes body)
+{
+    struct arena a = {0};
+    struct rpc m;
+    bool ok = !err_failed(rpc_read(&a, body, &m)) && m.kind == RPC_RESPONSE;
+    arena_free(&a);
+    return ok;
+}
+
+/* A refusal may carry the JSON-RPC error of this request (2026-07-28 answers 400 and 404 that way). */
+static void
+finish_refused(struct http_stream *s)
+{
+    struct link *l = s->wire->link;
+    struct pending *p = pending_of(s);
+    if (p == NULL)
+        return;
+    if (s->body.n && is_rpc(buf_bytes(&s->body))) {
+        link_received(l, buf_bytes(&s->body), p);
+        p = pending_of(s);
+    }
+    if (p)
+        link_refused(l, p, err_make(E_UPSTREAM, "it answered with HTTP status %d", s->status));
+}
+
+static void
+on_end(struct http_call *c, void *ctx)
+{
+    struct http_stream *s = ctx;
+    struct link *l = s->wire->link;
+    (void)c;
+    link_ref(l);
+    s->call = NULL;
+    if (s->status == 404 && s->wire->session[0] && !s->is_get) {
+        link_died(l, err_make(E_UPSTREAM, "it has ended the session"));
+    } else if (s->status >= 300) {
+        finish_refused(s);
+    } else {
+        if (!s->events && s->body.n && l->state != LINK_DEAD)
+            link_received(l, buf_bytes(&s->body), pending_of(s));
+        struct pending *p = pending_of(s);
+        if (p)
+            link_refused(l, p, err_make(E_UPSTREAM, "it ended its answer without a response"));
+    }
+    stream_free(s);
+    link_unref(l);
+}
+
+static void
+on_error(struct http_call *c, struct err e, void *ctx)
+{
+    struct http_stream *s = ctx;
+    struct link *l = s->wire->link;
+    (void)c;
+    link_ref(l);
+    s->call = NULL;
+    struct pending *p = pending_of(s);
+    if (p)
+        link_refused(l, p, err_wrap(e, "it could not be asked"));
+    stream_free(s);
+    link_unref(l);
+}
+
+static const struct http_call_on stream_on = {on_head, on_body, on_end, on_error};
+
+/* -------------------------------------------------------------------------------------------------------- requests */
+
+struct headers {
+    struct http_header list[HEADERS_MAX];
+    size_t n;
+};
+
+static void
+add(struct headers *h, const char *name, struct bytes value)
+{
+    if (h->n < HEADERS_MAX && value.n)
+        h->list[h->n++] = (struct http_header){bytes_str(name), value};
+}
+
+/* RFC 9110 field values: printable ASCII goes as it is; anything else in MCP's base64 sentinel (2026-07-28, Mcp-Name). */
+static struct bytes
+field_value(struct arena *a, struct bytes v)
+{
+    bool plain = v.n > 0 && v.at[0] != ' ' && v.at[v.n - 1] != ' ';
+    for (size_t i = 0; i < v.n; i++)
+        plain &= v.at[i] >= 0x20 && v.at[i] < 0x7f;
+    if (plain)
+        return v;
+    struct buf b = buf_make(v.n * 2 + 64);
+    buf_puts(&b, "=?base64?");
+    buf_base64(&b, v);
+    buf_puts(&b, "?=");
+    struct bytes copy = arena_copy(a, buf_bytes(&b));
+    buf_free(&b);
+    return copy;
+}
+
+static void
+add_protocol(struct wire *w, struct headers *h, struct arena *a, struct pending *p, struct bytes method, struct bytes name)
+{
+    struct link *l = w->link;
+    if (l->era == ERA_MODERN) {
+        add(h, "MCP-Protocol-Version", BYTES(MODERN_VERSION));
+        add(h, "Mcp-Method", method);
+        if (name.n && (bytes_is(method, "tools/call") || bytes_is(method, "prompts/get") || bytes_is(method, "resources/read")))
+            add(h, "Mcp-Name", field_value(a, name));
+        for (size_t i = 0; p && p->down && i < p->down->headers.n; i++)
+            if (h->n < HEADERS_MAX)
+                h->list[h->n++] = p->down->headers.list[i];
+        return;
+    }
+    add(h, "MCP-Protocol-Version", json_text(l->start, "protocolVersion"));
+    add(h, "Mcp-Session-Id", bytes_str(w->session));
+}
+
+static struct http_stream *
+send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes body, struct bytes method, struct bytes name)
+{
+    struct link *l = w->link;
+    struct http_stream *s = calloc(1, sizeof *s);
+    struct arena a = {0};
+    struct headers h = {.n = 0};
+    if (s == NULL)
+        return NULL;
+    s->wire = w;
+    s->id = p ? p->id : 0;
+    s->is_get = strcmp(verb, "GET") == 0;
+    size_t max = l->destination->result_bytes ? l->destination->result_bytes : RESULT_MAX;
+    s->body = buf_make(max);
+    sse_reader_init(&s->sse, max);
+    s->next = w->streams;
+    w->streams = s;
+    if (body.n)
+        add(&h, "Content-Type", BYTES("application/json"));
+    add(&h, "Accept", s->is_get ? BYTES("text/event-stream") : BYTES("application/json, text/event-stream"));
+    add_protocol(w, &h, &a, p, method, name);
+    for (size_t i = 0; i < w->n_secrets; i++)
+        add(&h, w->names[i], bytes_make(w->secrets[i].at, w->secrets[i].n));
+    uint64_t patience = l->destination->call_timeout_ms ? l->destination->call_timeout_ms : 60000;
+    bool endless = s->is_get || (p && p->listen);
+    struct http_call_request r = {.method = verb, .url = l->destination->url, .headers = h.list, .n = h.n, .body = body, .no_retry = true,
+                                  .answer_ms = patience, .body_idle_ms = endless ? UINT64_MAX : patience};
+    struct err e = http_call(l->route->client, &r, &stream_on, s, &s->call);
+    arena_free(&a);
+    if (err_failed(e)) {
+        stream_free(s);
+        if (p)
+            link_refused(l, p, e);
+        return NULL;
+    }
+    return s;
+}
+
+static void
+http_send(struct link *l, struct pending *p, struct bytes message, struct bytes method, struct bytes name)
+{
+    struct wire *w = l->wire;
+    if (w)
+        send_stream(w, "POST", p, message, method, name);
+}
+
+/* Closing the response stream is the cancellation of the newer era; the older one wants to be told. */
+static void
+http_cancel(struct link *l, struct pending *p)
+{
+    struct wire *w = l->wire;
+    if (w == NULL)
+        return;
+    for (struct http_stream *s = w->streams; s; s = s->next)
+        if (s->id == p->id) {
+            if (s->call)
+                http_call_cancel(s->call);
+            stream_free(s);
+            break;
+        }
+    if (l->era != ERA_LEGACY)
+        return;
+    struct buf params = buf_make(256);
+    json_open(&params, '{');
+    json_member_int(&params, "requestId", p->id);
+    json_close(&params, '}');
+    link_notify(l, BYTES("notifications/cancelled"), buf_bytes(&params));
+    buf_free(&params);
+}
+
+static void
+http_ready(struct link *l)
+{
+    if (l->era == ERA_LEGACY && l->writ)
+        send_stream(l->wire, "GET", NULL, (struct bytes){NULL, 0}, (struct bytes){NULL, 0}, (struct bytes){NULL, 0});
+}
+
+static void
+wire_over(void *ctx)
+{
+    struct wire *w = ctx;
+    struct link *l = w->link;
+    for (size_t i = 0; i < w->n_secrets; i++)
+        secret_free(&w->secrets[i]);
+    free(w);
+    link_stopped(l);
+}
+
+static void
+deleted(struct http_call *c, void *ctx)
+{
+    (void)c, (void)ctx;
+}
+
+static void
+not_deleted(struct http_call *c, struct err e, void *ctx)
+{
+    (void)c, (void)e, (void)ctx; /* the server forgets an unused session by itself */
+}
+
+/* The older era: tell the server that the session is over. Nobody waits for the answer. */
+static void
+delete_session(struct wire *w)
+{
+    static const struct http_call_on on = {.on_end = deleted, .on_error = not_deleted};
+    struct headers h = {.n = 0};
+    struct http_call *call;
+    add_protocol(w, &h, NULL, NULL, (struct bytes){NULL, 0}, (struct bytes){NULL, 0});
+    for (size_t i = 0; i < w->n_secrets; i++)
+        add(&h, w->names[i], bytes_make(w->secrets[i].at, w->secrets[i].n));
+    struct http_call_request r = {.method = "DELETE", .url = w->link->destination->url, .headers = h.list, .n = h.n, .no_retry = true};
+    struct err e = http_call(w->link->route->client, &r, &on, NULL, &call);
+    (void)e;
+}
+
+static void
+http_stop(struct link *l)
+{
+    struct wire *w = l->wire;
+    if (w == NULL)
+        return;
+    if (w->session[0] && !l->gate->closing)
+        delete_session(w);
+    while (w->streams) {
+        struct http_stream *s = w->streams;
+        if (s->call)
+            http_call_cancel(s->call);
+        stream_free(s);
+    }
+    l->wire = NULL;
+    if (loop_after(l->gate->config.loop, 0, wire_over, w) == NULL)
+        wire_over(w);
+}
+
+static struct err
+route_client(struct link *l)
+{
+    struct net_tls *tls = NULL;
+    if (l->route->client)
+        return err_ok();
+    if (strncmp(l->destination->url, "https:", 6) == 0)
+        TRY(net_tls_client(l->destination->ca_file, &tls));
+    return http_client_make(l->gate->config.loop, tls, &http_limits_default, &l->route->client);
+}
+
+static struct err
+wire_start(struct link *l)
+{
+    struct wire *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return err_make(E_MEMORY, "no memory for a connection");
+    struct err e = route_client(l);
+    if (err_failed(e)) {
+        free(w);
+        return e;
+    }
+    w->link = l;
+    for (size_t i = 0; i < l->destination->n_secrets && l->writ && !err_failed(e) && w->n_secrets < SECRETS_MAX; i++)
+        if (l->destination->secrets[i].header) {
+            w->names[w->n_secrets] = l->destination->secrets[i].header;
+            e = link_secret(l, &l->destination->secrets[i], "header", &w->secrets[w->n_secrets++]);
+        }
+    if (err_failed(e)) {
+        for (size_t i = 0; i < w->n_secrets; i++)
+            secret_free(&w->secrets[i]);
+        free(w);
+        return e;
+    }
+    l->wire = w;
+    link_ref(l); /* the transport's own, until link_stopped */
+    return err_ok();
+}
+
+const struct link_transport link_http = {
+    .start = wire_start,
+    .send = http_send,
+    .cancel = http_cancel,
+    .stop = http_stop,
+    .ready = http_ready,
+};

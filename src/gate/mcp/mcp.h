@@ -1,0 +1,256 @@
+/*
+ * Inside of src/gate/mcp. The parts, in the order a request meets them:
+ *
+ *   http_face.c, lines.c   frame: bytes of a client → one struct down for each request
+ *   session.c              what a client's conversation is, and the table of methods
+ *   call.c, list.c         tools/call decided; lists filtered
+ *   link.c                 one conversation with one real server: era, start, ids, who waits for what
+ *   link_stdio.c, link_http.c  its two transports
+ *
+ * Everything belongs to the loop's thread. A down and a session are counted references, because an answer, a revocation, a record that
+ * reaches the disk and the client's leaving may come in any order.
+ */
+#ifndef GATE_MCP_MCP_H
+#define GATE_MCP_MCP_H
+
+#include "gate/gate.h"
+#include "gate/mcp/rpc.h"
+
+enum era { ERA_UNKNOWN, ERA_LEGACY, ERA_MODERN };
+#define MODERN_VERSION "2026-07-28"
+#define LEGACY_VERSION "2025-11-25"
+#define META_VERSION "io.modelcontextprotocol/protocolVersion"
+#define META_CLIENT "io.modelcontextprotocol/clientInfo"
+#define META_CAPABILITIES "io.modelcontextprotocol/clientCapabilities"
+#define META_LOG_LEVEL "io.modelcontextprotocol/logLevel"
+#define META_SERVER "io.modelcontextprotocol/serverInfo"
+#define META_SUBSCRIPTION "io.modelcontextprotocol/subscriptionId"
+
+#define MESSAGE_MAX ((size_t)4 << 20)   /* one JSON-RPC message, either way */
+#define RESULT_MAX ((size_t)16 << 20)   /* one message of a server; a destination may set less */
+#define SESSIONS_MAX 10000
+#define DOWNS_MAX 256                   /* requests under way in one session */
+
+/* What the gate remembers of a destination while it runs. */
+struct route {
+    struct route *next;
+    char id[65];
+    enum era era;
+    struct http_client *client;
+    unsigned servers;       /* processes running */
+    unsigned failures;      /* in a row */
+    uint64_t failed_ns;     /* when the last one was */
+    char last_error[240];
+};
+
+struct gate {
+    struct gate_config config;
+    struct snapshot *snapshot;
+    struct cedar_scratch *scratch;
+    struct route *routes;
+    struct session *sessions;
+    struct endpoint *endpoints;
+    struct link *links;
+    size_t n_sessions;
+    bool closing;
+    void (*closed)(void *ctx);
+    void *closed_ctx;
+};
+
+struct route *gate_route(struct gate *g, const char *destination);
+void gate_maybe_closed(struct gate *g);
+
+/* ------------------------------------------------------------------------------------------------------ sessions */
+
+struct down;
+struct down_face {
+    /* send: a message for the client that belongs to this request; ${last}: the response, after which the face forgets the request. */
+    void (*send)(struct down *d, struct bytes message, bool last);
+    /* dropped: the request ended without a response, because the client left or cancelled it. */
+    void (*dropped)(struct down *d);
+};
+
+struct session {
+    struct session *next, **at;
+    unsigned refs;
+    struct gate *gate;
+    struct writ *writ;
+    char destination[65];
+    enum era era;
+    char id[ENV_ID_MAX]; /* legacy HTTP: Mcp-Session-Id */
+    struct link *link;
+    struct down *downs; /* requests under way */
+    size_t n_downs;
+    /* Messages for the client that belong to no request: false when there is nowhere to put them now. */
+    bool (*push)(struct session *s, struct bytes message);
+    void *owner;  /* the struct lines or struct endpoint it belongs to */
+    bool lines;   /* it is a struct lines */
+    void *stream; /* HTTP, legacy: the open GET stream */
+    struct back { /* the server's requests that the client is to answer */
+        struct back *next;
+        int64_t id;
+        struct buf upstream_id;
+    } *backs;
+    int64_t next_back;
+    struct arena keep;
+    struct rpc client; /* the client's first request: who it says it is, for every link of the session */
+    bool ended;
+    int64_t used_ms;
+};
+
+struct err session_make(struct gate *g, struct writ *writ, const char *destination, enum era era, struct session **out) MUST_USE;
+struct session *session_ref(struct session *s);
+void session_unref(struct session *s);
+/* session_end(s, why): answer what is under way with an error, close the link. Idempotent; the last reference frees. */
+void session_end(struct session *s, const char *why);
+/* session_rebind(s, writ): the same conversation goes on under another writ of the same instance. */
+void session_rebind(struct session *s, struct writ *writ);
+/* session_take(s, d): a request of the client; ${d} is owned by the session from here and is answered through its face exactly once. */
+void session_take(struct session *s, struct down *d);
+/* session_note(s, rpc): a notification or a response of the client. */
+void session_note(struct session *s, const struct rpc *rpc);
+/* What a link hands up. */
+void session_from_server(struct session *s, struct down *about, const struct rpc *rpc);
+void session_link_died(struct session *s, struct err e);
+
+/* One request of a client on its way. */
+struct down {
+    struct down *next, **at;
+    unsigned refs;
+    struct session *session;
+    const struct down_face *face;
+    void *face_ctx;
+    struct arena arena;
+    struct rpc rpc;
+    struct http_headers headers; /* that travel with it (Mcp-Param-*), names and values in the arena */
+    struct pending *pending;     /* waiting at the link */
+    struct running running;
+    bool answered, gone;         /* gone: the client left */
+    /* tools/call */
+    char call[ENV_ID_MAX];
+    struct snapshot *snapshot;
+    const struct destination *destination;
+    const struct tool *tool;
+    struct json *arguments; /* typed; what is forwarded */
+    struct decision decision;
+    uint64_t began_ns;
+    struct timer *deadline;
+};
+
+struct down *down_make(struct session *s, const struct down_face *face, void *face_ctx);
+struct down *down_ref(struct down *d);
+void down_unref(struct down *d);
+/* Answers: each ends the request for the client; a second one is ignored. */
+void down_result(struct down *d, struct bytes result);
+void down_error(struct down *d, int code, const char *message, struct bytes data);
+void down_fail(struct down *d, struct err e);
+/* down_left(d): the client went away; a modern request is cancelled by it, a legacy one goes on without an audience. */
+void down_left(struct down *d);
+
+/* call.c, list.c */
+void call_take(struct down *d);
+void list_tools_take(struct down *d);
+/* answers of the server for them */
+void call_answer(struct down *d, const struct rpc *answer);
+void list_tools_answer(struct down *d, const struct rpc *answer);
+/* call_over(d, status, bytes): records the outcome, once. */
+void call_over(struct down *d, const char *status, size_t bytes);
+/* call_gate_tool(d, name): may the writ use @resources or @prompts here? */
+bool call_gate_allows(struct down *d, const char *name);
+bool grant_names(const struct down *d, struct bytes name);
+
+/* Results between eras: into ${b} the result as the client's era wants it. ${list}: it is a list, and was filtered. */
+void result_translate(struct buf *b, const struct session *s, const struct json *result, bool list);
+
+/* --------------------------------------------------------------------------------------------------------- links */
+
+enum link_state { LINK_STARTING, LINK_READY, LINK_DEAD };
+
+/* Someone waits for the answer to a request that went up. Either a down, or the link's own business (${own}). */
+struct pending {
+    struct pending *next;
+    int64_t id;
+    struct down *down;
+    void (*own)(struct link *l, const struct rpc *answer, struct err e);
+    void (*answer)(struct down *d, const struct rpc *answer);
+    struct http_call *http;     /* link_http: the POST it travels on */
+    struct http_stream *stream; /* link_http: its reader */
+    struct buf message;         /* kept until the link is ready */
+    struct bytes method, name;  /* for headers; memory of the message's owner */
+    char method_text[64], name_text[256];
+    bool listen;
+};
+
+struct link_transport {
+    struct err (*start)(struct link *l) MUST_USE;
+    /* send: ${p} NULL: a notification or a response to the server. */
+    void (*send)(struct link *l, struct pending *p, struct bytes message, struct bytes method, struct bytes name);
+    void (*cancel)(struct link *l, struct pending *p);
+    /* stop: end for good; link_stopped(l) when it has really ended. */
+    void (*stop)(struct link *l);
+    void (*ready)(struct link *l); /* legacy HTTP opens its GET stream */
+};
+extern const struct link_transport link_stdio, link_http;
+
+typedef void link_ready_fn(struct link *l, struct err e, void *ctx);
+
+struct link {
+    struct link *next, **at;
+    unsigned refs; /* one of its owner, one of a running transport, one of each call in progress */
+    struct gate *gate;
+    struct route *route;
+    struct snapshot *snapshot; /* keeps ${destination} */
+    const struct destination *destination;
+    struct writ *writ;         /* NULL for a probe */
+    struct session *session;   /* NULL for a probe, or when the session has gone */
+    const struct link_transport *transport;
+    void *wire;                /* of the transport */
+    enum link_state state;
+    enum era era;
+    bool probing, stopped;
+    unsigned pages;            /* of tools/list, read so far */
+    struct arena arena;        /* what is kept for the link's life */
+    struct bytes client_info, client_capabilities, client_version; /* JSON of the legacy client, or empty */
+    struct bytes start_result; /* the server's InitializeResult or DiscoverResult, JSON */
+    struct json *start;
+    struct pending *waiting;   /* in order of sending; also those that are not sent yet */
+    int64_t next_id;
+    struct err why_dead;
+    struct timer *deadline, *probe_due;
+    /* The pin check: names of tools that are live as they were pinned. */
+    bool *verified;            /* one for each tool of the destination */
+    struct buf tools;          /* probe: the pages of tools/list, as one JSON array without brackets */
+    link_ready_fn *on_ready;
+    void *on_ready_ctx;
+};
+
+/* link_make(g, d, writ, session, info, capabilities, version, on_ready): start talking to the destination. on_ready is called once. */
+struct err link_make(struct gate *g, struct snapshot *s, const struct destination *d, struct writ *writ, struct session *session,
+                     const struct rpc *client, link_ready_fn *on_ready, void *ctx, struct link **out) MUST_USE;
+void link_close(struct link *l, const char *why);
+struct link *link_ref(struct link *l);
+void link_unref(struct link *l);
+/* link_request(l, d, params, answer): send the client's request up; ${params} empty: none. */
+struct err link_request(struct link *l, struct down *d, struct bytes params, void (*answer)(struct down *d, const struct rpc *answer)) MUST_USE;
+void link_notify(struct link *l, struct bytes method, struct bytes params);
+void link_respond(struct link *l, const struct rpc *response, struct bytes id);
+/* link_cancel(l, p, kill): nobody wants the answer any more. ${kill}: also make sure that the work itself stops. */
+void link_cancel(struct link *l, struct pending *p, bool kill);
+/* link_secret(l, use, how, out): release a sealed secret for this connection, with its prefix, and say so on record. */
+struct err link_secret(struct link *l, const struct secret_use *use, const char *how, struct secret *out) MUST_USE;
+bool link_tool_verified(const struct link *l, const struct tool *tool);
+
+/* What transports report. ${about}: the request whose stream it came on, or NULL. */
+void link_received(struct link *l, struct bytes message, struct pending *about);
+/* link_refused: this one request failed, the link lives. */
+void link_refused(struct link *l, struct pending *p, struct err e);
+void link_died(struct link *l, struct err e);
+void link_stopped(struct link *l);
+struct pending *link_find(struct link *l, int64_t id);
+
+/* meta.c: params for the server's era: the client's, with _meta as that era wants it, and the arguments replaced when given. */
+void params_translate(struct buf *b, const struct link *l, const struct down *d, struct bytes arguments);
+/* params_own(b, l): params of the link's own requests ({} or with _meta). */
+void params_own(struct buf *b, const struct link *l, struct bytes cursor);
+
+#endif
