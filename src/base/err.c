@@ -26,7 +26,7 @@ cut(char *text, size_t room)
     memcpy(text + n, "…", 4);
 }
 
-static void
+__attribute__((format(printf, 3, 0))) static void
 fill(char *to, size_t room, const char *fmt, va_list ap)
 {
     int n = vsnprintf(to, room, fmt, ap);

@@ -385,6 +385,8 @@ json_parse(struct arena *a, struct bytes text, const struct json_limits *limits,
 {
     if (limits == NULL)
         limits = &json_limits_default;
+    if (text.at == NULL)
+        text = BYTES("");
     *out = NULL;
     if (text.n > limits->bytes)
         return err_make(E_LIMIT, "a JSON text of %zu bytes; at most %zu are accepted", text.n, limits->bytes);

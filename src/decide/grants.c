@@ -37,39 +37,13 @@ paths_ok(const struct condition *c, const struct json *v, const struct destinati
     return v->count > 0;
 }
 
-/* Exact comparison of two JSON numbers with at most 18 digits around the point, as integers of 10^-9; false when one is not such. */
-static bool
-scaled(const struct json *v, __int128 *out)
-{
-    struct bytes t = v->text;
-    bool minus = t.n && t.at[0] == '-', fraction = false;
-    int decimals = 0;
-    if ((v->type != JSON_INT && v->type != JSON_NUMBER) || t.n > 28)
-        return false;
-    *out = 0;
-    for (size_t i = minus; i < t.n; i++) {
-        if (t.at[i] == '.') {
-            fraction = true;
-            continue;
-        }
-        if (t.at[i] < '0' || t.at[i] > '9' || (fraction && ++decimals > 9))
-            return false;
-        *out = *out * 10 + (t.at[i] - '0');
-    }
-    for (; decimals < 9; decimals++)
-        *out *= 10;
-    if (minus)
-        *out = -*out;
-    return true;
-}
-
 static bool
 number_ok(const struct condition *c, const struct json *v)
 {
-    __int128 given, bound;
-    if (!scaled(v, &given) || !scaled(c->value, &bound))
+    if (v->type != JSON_INT && v->type != JSON_NUMBER)
         return false;
-    return c->kind == COND_AT_MOST ? given <= bound : given >= bound;
+    int order = number_compare(v, c->value);
+    return c->kind == COND_AT_MOST ? order <= 0 : order >= 0;
 }
 
 static bool

@@ -146,7 +146,7 @@ is_type(const struct json *v, struct bytes name)
 {
     if (bytes_is(name, "number"))
         return is_number(v);
-    return bytes_is(name, json_type_name(v->type)) && v->type != JSON_NUMBER;
+    return bytes_is(name, json_type_name(v->type));
 }
 
 unsigned
@@ -481,37 +481,39 @@ KEYWORD(refuse_keyword)
     return schema_mismatch(w, "the pinned schema uses %.*s, which Writ does not follow", BYTES_CUT(k->key, 30));
 }
 
+#define K(name, check) {{(const uint8_t *)(name), sizeof(name) - 1}, check}
+
 /* What is not in this table only narrows (pattern, format, if …) and is left to the server, or says nothing (title …). */
 static const struct {
-    const char *name;
+    struct bytes name;
     keyword_fn *check;
 } keywords[] = {
-    {"type", check_type},
-    {"properties", check_properties},
-    {"required", check_required},
-    {"additionalProperties", check_additional},
-    {"items", check_items},
-    {"prefixItems", check_items},
-    {"enum", check_enum},
-    {"const", check_const},
-    {"minimum", check_minimum},
-    {"maximum", check_maximum},
-    {"exclusiveMinimum", check_more_than},
-    {"exclusiveMaximum", check_less_than},
-    {"minLength", check_min_length},
-    {"maxLength", check_max_length},
-    {"minItems", check_min_items},
-    {"maxItems", check_max_items},
-    {"minProperties", check_min_properties},
-    {"maxProperties", check_max_properties},
-    {"uniqueItems", check_unique},
-    {"anyOf", check_any},
-    {"oneOf", check_one},
-    {"allOf", check_all},
-    {"not", check_not},
-    {"$ref", check_ref},
-    {"$dynamicRef", refuse_keyword},
-    {"$recursiveRef", refuse_keyword},
+    K("type", check_type),
+    K("properties", check_properties),
+    K("required", check_required),
+    K("additionalProperties", check_additional),
+    K("items", check_items),
+    K("prefixItems", check_items),
+    K("enum", check_enum),
+    K("const", check_const),
+    K("minimum", check_minimum),
+    K("maximum", check_maximum),
+    K("exclusiveMinimum", check_more_than),
+    K("exclusiveMaximum", check_less_than),
+    K("minLength", check_min_length),
+    K("maxLength", check_max_length),
+    K("minItems", check_min_items),
+    K("maxItems", check_max_items),
+    K("minProperties", check_min_properties),
+    K("maxProperties", check_max_properties),
+    K("uniqueItems", check_unique),
+    K("anyOf", check_any),
+    K("oneOf", check_one),
+    K("allOf", check_all),
+    K("not", check_not),
+    K("$ref", check_ref),
+    K("$dynamicRef", refuse_keyword),
+    K("$recursiveRef", refuse_keyword),
 };
 
 struct err
@@ -524,7 +526,7 @@ schema_valid(struct check *c, const struct json *schema, const struct json *v, c
         return schema_mismatch(w, "the pinned schema is malformed here");
     for (const struct json *k = schema->child; k; k = k->next)
         for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
-            if (bytes_is(k->key, keywords[i].name)) {
+            if (bytes_eq(k->key, keywords[i].name)) {
                 TRY(keywords[i].check(c, schema, k, v, w));
                 break;
             }

@@ -43,6 +43,7 @@ struct net_peer {
     char text[64];     /* "unix:pid 12 uid 1000" or "127.0.0.1:4711" */
     uint16_t remote_port, local_port; /* TCP */
     bool loopback;
+    bool admitted; /* for the handler: false on a new connection, stays as the handler sets it */
 };
 
 /* TLS: TLS 1.3 only. Server: certificate chain and key (PEM files). Client: trust store, and optionally a certificate of its own. */
@@ -61,7 +62,7 @@ struct http_request {
     struct bytes method, target; /* target as sent, starting with '/' */
     struct bytes path, query;    /* target split at the first '?'; still percent-encoded */
     struct http_headers headers;
-    const struct net_peer *peer;
+    struct net_peer *peer;
 };
 
 /*

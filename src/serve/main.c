@@ -8,6 +8,13 @@
 
 #include "serve/inner.h"
 
+/* LeakSanitizer traces its own process, which a process that is not dumpable refuses. */
+#ifdef __SANITIZE_ADDRESS__
+#define DUMPABLE 1
+#else
+#define DUMPABLE 0
+#endif
+
 struct snapshot *
 serve_snapshot(struct serve *s)
 {
@@ -219,7 +226,7 @@ harden(void)
 {
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_DUMPABLE, DUMPABLE);
     signal(SIGPIPE, SIG_IGN);
 }
 

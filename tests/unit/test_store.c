@@ -315,7 +315,7 @@ queue_is_bounded_and_one_bad_write_spoils_no_other(void **state)
     }
     queued--;
     assert_int_equal(e.code, E_BUSY);
-    assert_true(queued >= 65536 && queued <= 65537);
+    assert_true(queued >= 65536 && queued < 65536 + 256); /* one batch may be on its way */
     pthread_mutex_unlock(&gate);
     store_close(s); /* finishes what is queued */
     assert_int_equal(answered, queued);

@@ -140,13 +140,14 @@ static struct err
 check_peer(struct endpoint *e, const struct http_request *r)
 {
     int uid;
-    if (e->uid < 0)
+    if (e->uid < 0 || r->peer->admitted)
         return err_ok();
     if (r->peer->unix_socket)
         return r->peer->uid == e->uid ? err_ok() : err_make(E_PROOF, "this endpoint belongs to another user");
     struct err found = tcp_peer_uid(e->netns_pid, r->peer->local_port, r->peer->remote_port, &uid);
     if (err_failed(found) || uid != e->uid)
         return err_make(E_PROOF, "this endpoint belongs to another user");
+    r->peer->admitted = true; /* once a connection: its other end cannot change its user id */
     return err_ok();
 }
 

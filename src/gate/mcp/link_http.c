@@ -26,6 +26,7 @@ struct http_stream {
     int64_t id;  /* of the pending it is for; 0: none (a notification, GET, DELETE) */
     int status;
     bool events, is_get;
+    bool held, dead; /* held by a callback; dead: let go meanwhile, freed when the callback is over */
     struct buf body;
     struct sse_reader sse;
 };
@@ -33,20 +34,33 @@ struct http_stream {
 static void
 stream_free(struct http_stream *s)
 {
-    for (struct http_stream **at = &s->wire->streams; *at; at = &(*at)->next)
-        if (*at == s) {
-            *at = s->next;
-            break;
-        }
+    if (!s->dead)
+        for (struct http_stream **at = &s->wire->streams; *at; at = &(*at)->next)
+            if (*at == s) {
+                *at = s->next;
+                break;
+            }
+    s->dead = true;
+    if (s->held)
+        return;
     buf_free(&s->body);
     sse_reader_free(&s->sse);
     free(s);
 }
 
+/* What a message does may end the whole link, this stream with it; so callbacks hold their stream. */
+static void
+release(struct http_stream *s, bool over)
+{
+    s->held = false;
+    if (s->dead || over)
+        stream_free(s);
+}
+
 static struct pending *
 pending_of(const struct http_stream *s)
 {
-    return s->id ? link_find(s->wire->link, s->id) : NULL;
+    return s->id && !s->dead ? link_find(s->wire->link, s->id) : NULL;
 }
 
 /* -------------------------------------------------------------------------------------------------- what comes back */
@@ -80,6 +94,7 @@ on_body(struct http_call *c, struct bytes part, void *ctx)
     struct link *l = s->wire->link;
     struct err e = err_ok();
     link_ref(l);
+    s->held = true;
     if (s->events)
         e = sse_feed(&s->sse, part, on_event, s);
     else
@@ -92,6 +107,7 @@ on_body(struct http_call *c, struct bytes part, void *ctx)
         s->id = 0;
         buf_free(&s->body);
     }
+    release(s, false);
     link_unref(l);
 }
 
@@ -128,6 +144,7 @@ on_end(struct http_call *c, void *ctx)
     struct link *l = s->wire->link;
     (void)c;
     link_ref(l);
+    s->held = true;
     s->call = NULL;
     if (s->status == 404 && s->wire->session[0] && !s->is_get) {
         link_died(l, err_make(E_UPSTREAM, "it has ended the session"));
@@ -140,7 +157,7 @@ on_end(struct http_call *c, void *ctx)
         if (p)
             link_refused(l, p, err_make(E_UPSTREAM, "it ended its answer without a response"));
     }
-    stream_free(s);
+    release(s, true);
     link_unref(l);
 }
 
@@ -151,11 +168,12 @@ on_error(struct http_call *c, struct err e, void *ctx)
     struct link *l = s->wire->link;
     (void)c;
     link_ref(l);
+    s->held = true;
     s->call = NULL;
     struct pending *p = pending_of(s);
     if (p)
         link_refused(l, p, err_wrap(e, "it could not be asked"));
-    stream_free(s);
+    release(s, true);
     link_unref(l);
 }
 

@@ -1,0 +1,241 @@
+"""A house to test in: an estate in a temporary folder, a real `writ serve`, and ways to talk to it. Standard library only."""
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+WRIT = os.environ.get("WRIT_BIN", os.path.join(ROOT, "build/src/cli/writ"))
+MODULES = os.environ.get("WRIT_NODE_MODULES", os.path.join(ROOT, "build/node/node_modules"))
+NODE = os.path.join(MODULES, ".bin/node") if os.path.exists(os.path.join(MODULES, ".bin/node")) else shutil.which("node")
+FILES_SERVER = os.path.join(MODULES, "@modelcontextprotocol/server-filesystem/dist/index.js")
+FIXTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "node/fixture.mjs")
+IS_ROOT = os.geteuid() == 0
+READER, BOT, STRANGER, SERVER_USER = 64001, 64002, 64003, 64010
+DEADLINE = 30 * float(os.environ.get("WRIT_TEST_PATIENCE", "1"))
+
+
+def proof(uid):
+    """How an agent proves itself here: a user of its own when we are root; else our own user, accepted as the weak proof it is."""
+    if IS_ROOT:
+        return f"proves:\n  - unix: {{ uid: {uid}, dedicated: true }}\n"
+    return f"proves:\n  - unix: {{ uid: {os.getuid()} }}\naccept_weak_proof: true\n"
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Refused(Exception):
+    def __init__(self, status, body):
+        super().__init__(f"{status}: {body}")
+        self.status, self.body = status, body
+
+
+class House:
+    def __init__(self, files_root=None):
+        self.top = tempfile.mkdtemp(prefix="writ-test-")
+        os.chmod(self.top, 0o755)
+        self.estate, self.state, self.run = (os.path.join(self.top, n) for n in ("estate", "state", "run"))
+        self.docs = files_root or os.path.join(self.top, "docs")
+        self.process = None
+        for folder in ("agents", "destinations", "tasks", "policies", "pins"):
+            os.makedirs(os.path.join(self.estate, folder))
+        for folder in ("contracts", "invoices"):
+            os.makedirs(os.path.join(self.docs, folder), exist_ok=True)
+        os.makedirs(self.state, mode=0o700)
+        self.log = os.path.join(self.top, "serve.log")
+        self.write_key()
+        self.settings()
+
+    def write_key(self):
+        path = os.path.join(self.state, "master.key")
+        with open(path, "wb") as f:
+            f.write(os.urandom(32))
+        os.chmod(path, 0o600)
+
+    def put(self, name, text):
+        path = os.path.join(self.estate, name)
+        with open(path + ".new", "w") as f:
+            f.write(text)
+        os.rename(path + ".new", path)
+
+    def settings(self, more=""):
+        self.put("writ.yaml", f"name: test\nstate_dir: {self.state}\nrun_dir: {self.run}\n"
+                 f"master: {{ file: {self.state}/master.key }}\n{more}")
+        admin = 0 if IS_ROOT else 65500
+        self.put("people.yaml", f"ana: {{ name: Ana, uid: {admin}, admin: true, groups: [finance] }}\n"
+                 "ben: { name: Ben, groups: [finance] }\n")
+
+    def agent(self, name, uid, tasks, kind="autonomous", more=""):
+        self.put(f"agents/{name}.yaml", f"purpose: Testing as {name}\nowner: ana\nbackup: ben\nkind: {kind}\nenvironment: test\n"
+                 f"{proof(uid)}tasks: [{', '.join(tasks)}]\ndefault_task: {tasks[0]}\n{more}")
+
+    def task(self, name, tools, more=""):
+        lines = "".join(f"  {k}: {v}\n" for k, v in tools.items())
+        self.put(f"tasks/{name}.yaml", f"purpose: The task {name}\nlifetime: 1h\nidle: 30m\n{more}tools:\n{lines}")
+
+    def destination(self, name, server, tools, sensitivity="internal", integrity="trusted", more=""):
+        """``server``: {"command": […]} or {"url": …}. Pinned from the real server the first time the house starts."""
+        lines = "".join(f"  {k}: {v}\n" for k, v in tools.items())
+        inner = "".join(f"  {k}: {json.dumps(v)}\n" for k, v in server.items())
+        self.put(f"destinations/{name}.yaml", f"owner: ana\nenvironment: test\nsensitivity: {sensitivity}\nintegrity: {integrity}\n"
+                 f"{more}server:\n{inner}" + (f"tools:\n{lines}" if lines else ""))
+
+    def pin(self, name):
+        """Ask the real server for its tools; the file that `writ destination pin` writes."""
+        subprocess.run([WRIT, "--estate", self.estate, "destination", "pin", name, "--yes"], check=True, stdout=subprocess.DEVNULL,
+                       timeout=DEADLINE)
+
+    def start(self, wait=True, env=None):
+        self.process = subprocess.Popen([WRIT, "serve", self.estate], stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"),
+                                        stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise AssertionError(f"writ serve ended with {self.process.returncode}:\n{self.said()}")
+            try:
+                self.api("GET", "/v1/status")
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise AssertionError("writ serve did not become ready:\n" + self.said())
+
+    def said(self):
+        with open(self.log, errors="replace") as f:
+            return f.read()[-8000:]
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(DEADLINE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError("writ serve did not stop:\n" + self.said())
+        code, self.process = self.process.returncode if self.process else 0, None
+        return code
+
+    def close(self):
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.top, ignore_errors=True)
+
+    def api(self, method, path, body=None, sock="admin.sock", timeout=DEADLINE):
+        c = UnixConnection(os.path.join(self.run, sock), timeout)
+        try:
+            c.request(method, path, json.dumps(body) if body is not None else None,
+                      {"Content-Type": "application/json"} if body is not None else {})
+            r = c.getresponse()
+            data = r.read()
+            value = json.loads(data) if data else None
+            if r.status >= 400:
+                raise Refused(r.status, value)
+            return value
+        finally:
+            c.close()
+
+    def records(self, **filters):
+        query = "&".join(f"{k}={v}" for k, v in filters.items())
+        found, start = [], 0
+        while True:
+            page = self.api("GET", f"/v1/log?limit=5000&from={start}&{query}", sock="control.sock")
+            found += page["records"]
+            if len(page["records"]) < 5000:
+                return found
+            start = page["next"]
+
+    def writs(self):
+        return {w["id"]: w for w in self.api("GET", "/v1/writs?ended=1")["writs"]}
+
+
+class Lines:
+    """An agent over agent.sock: `writ mcp` in the user of the agent, speaking lines."""
+
+    def __init__(self, house, destination, uid=READER, args=(), modern=False):
+        user = {"user": uid, "group": uid, "extra_groups": []} if IS_ROOT else {}
+        self.process = subprocess.Popen([WRIT, "mcp", destination, "--run-dir", house.run, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, cwd="/", **user)
+        self.modern, self.next = modern, 0
+        self.notes = []
+
+    def send(self, message):
+        self.process.stdin.write((message if isinstance(message, bytes) else json.dumps(message).encode()) + b"\n")
+        self.process.stdin.flush()
+
+    def receive(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise EOFError(self.process.stderr.read().decode(errors="replace"))
+        return json.loads(line)
+
+    def request(self, method, params=None, meta=None):
+        self.next += 1
+        params = dict(params or {})
+        meta = dict(meta or {})
+        if self.modern:
+            meta |= {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
+                     "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"}}
+        if meta:
+            params["_meta"] = meta
+        self.send({"jsonrpc": "2.0", "id": self.next, "method": method, "params": params})
+        return self.next
+
+    def ask(self, method, params=None, meta=None):
+        wanted = self.request(method, params, meta)
+        while True:
+            m = self.receive()
+            if m.get("id") == wanted and "method" not in m:
+                return m
+            self.notes.append(m)
+
+    def start(self):
+        if self.modern:
+            return self.ask("server/discover")
+        answer = self.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}})
+        self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        return answer
+
+    def call(self, tool, **arguments):
+        return self.ask("tools/call", {"name": tool, "arguments": arguments})
+
+    def close(self):
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        try:
+            self.process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+def fixture_command():
+    return {"command": [NODE, FIXTURE]}
+
+
+if __name__ == "__main__":
+    sys.exit("house.py is used by the tests beside it")
