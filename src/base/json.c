@@ -138,12 +138,30 @@ unescape(struct reader *r, size_t end, struct bytes *out)
     return err_ok();
 }
 
+/* The next byte at or behind ${at} that is '"', '\\' or a control character, eight bytes at a look. */
+static size_t
+string_stop(struct bytes text, size_t at)
+{
+    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    uint64_t eight;
+    while (text.n - at >= 8) {
+        memcpy(&eight, text.at + at, 8);
+        uint64_t quote = eight ^ (ones * '"'), slash = eight ^ (ones * '\\');
+        uint64_t hit = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((eight - ones * 0x20) & ~eight);
+        if (hit & highs)
+            break;
+        at += 8;
+    }
+    return at;
+}
+
 static struct err
 read_string(struct reader *r, struct bytes *out)
 {
     bool escaped = false;
     size_t end = ++r->at;
     for (;; end++) {
+        end = end < r->text.n ? string_stop(r->text, end) : end;
         if (end >= r->text.n) {
             r->at = r->text.n;
             return wrong(r, "the text ends inside a string");

@@ -74,8 +74,16 @@ const struct option *command_option(const struct command *command, size_t i);
 const char *given(const struct cli *c, const char *name);
 /* given_list(c, "read"): all its values, NULL-terminated; NULL when out of memory. */
 const char **given_list(struct cli *c, const char *name);
-/* given_number(c, name, otherwise, max, out): a whole number from 1 to ${max}. */
+/* given_number(c, name, otherwise, max, out): a whole number of at most ${max}. */
 struct err given_number(const struct cli *c, const char *name, uint64_t otherwise, uint64_t max, uint64_t *out) MUST_USE;
+
+/* guess.c: of the words offered one after another, the one that a person most likely meant. */
+struct guess {
+    struct bytes wanted, best; /* best: empty when none is near */
+    size_t distance;
+};
+struct guess guess_for(struct bytes wanted);
+void guess_offer(struct guess *g, struct bytes word);
 
 /* --------------------------------------------------------------------------------------------------------- help.c */
 
@@ -164,7 +172,7 @@ struct err api_call(struct cli *c, const struct api_request *request, struct jso
 struct err api_get(struct cli *c, enum face face, const char *target, struct json **answer) MUST_USE;
 /* api_id(id): may it stand in a path or query as it is? */
 struct err api_id(const char *what, const char *id) MUST_USE;
-/* answer_reader(fd, until, status, body): read one response; for those who wrote the request themselves. ${have}: bytes read already. */
+/* answer_read(c, fd, until, have, status, body): one response; for those who wrote the request themselves. ${have}: bytes read already. */
 struct err answer_read(struct cli *c, int fd, uint64_t until, struct bytes have, int *status, struct buf *body) MUST_USE;
 
 /* Members of an answer, forgiving: a missing one is "", 0 or false. */

@@ -65,6 +65,8 @@ launch(struct walls *w, int control, int start)
     keep_sockets(control, start);
     if (w->userns && w->switch_user)
         e = agent_switch_user(w);
+    w->uid = geteuid();
+    w->gid = getegid();
     long pid = err_failed(e) ? -1 : syscall(SYS_clone, clone_flags(w) | CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
     if (pid == 0)
         supervisor_run(w);

@@ -44,7 +44,7 @@ struct confine_plan {
     const char *const *argv;       /* argv[0] is looked up in PATH of the agent's environment, inside the walls */
     const char *const *env;        /* "NAME=value": set whatever the name; over what is kept of the caller's (confine_env_keeps) */
     const char *cwd;               /* NULL: the first of ${read_write}, or / */
-    int uid, gid;                  /* run as; -1: as the caller. The agent's supplementary groups are then none */
+    int uid, gid;                  /* run as (with CONFINE_USER), without supplementary groups; -1: as the caller */
     unsigned want, require;        /* enum confine_part bits; what is required is wanted too */
     const char *const *read_only;  /* folders or files the agent may read and execute */
     const char *const *read_write; /* … and change */
@@ -76,7 +76,7 @@ struct confine_child {
  * confine_prepare(plan, level, child): build the walls around a waiting process. On failure nothing is left running and ${child}
  * needs no free; ${level} says what was reached, also when that was less than required. Errors: E_USAGE (a path is not absolute, in
  * conflict with a hidden one …), E_NOT_FOUND (a path of the plan), E_FORBIDDEN (less than required: names the wall, why, what to do),
- * E_SYSTEM, E_LIMIT.
+ * E_STATE (the working folder cannot be entered inside; a standard descriptor is closed), E_SYSTEM, E_LIMIT.
  */
 struct err confine_prepare(const struct confine_plan *plan, struct confine_level *level, struct confine_child *child) MUST_USE;
 /* confine_go(child, env): run the program, with "NAME=value" entries of ${env} (may be NULL; 32 KiB in all) over those of the plan,

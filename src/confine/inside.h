@@ -28,6 +28,8 @@ struct walls {
     const char *cwd;
     unsigned namespaces;       /* of CONFINE_NETNS, _PIDNS, _MOUNTNS */
     bool userns;               /* they come with a user namespace */
+    uid_t uid;                 /* that makes it; inside, nobody has a name until it is mapped */
+    gid_t gid;
     bool switch_user, agent_is_root;
     uint16_t port;             /* of the endpoint */
     bool own_proc;

@@ -1,7 +1,7 @@
 /*
  * The two processes inside. The supervisor is the first of the agent's namespaces (process 1 of its own): it builds what needs
- * privileges, forks the agent, and stays until the agent or the caller has ended, holding no descriptor but its socket. The agent drops
- * everything, reports, and waits for the word.
+ * privileges, forks the agent, and stays until the agent or the caller has ended, holding no descriptor but its socket and the standard ones.
+ * The agent drops everything, reports, and waits for the word.
  */
 #include "confine/inside.h"
 
@@ -252,10 +252,8 @@ void
 supervisor_run(struct walls *w)
 {
     int listener = -1;
-    uid_t uid = geteuid();
-    gid_t gid = getegid();
     sigset_t child;
-    struct err e = w->userns ? map_ids(uid, gid) : err_ok();
+    struct err e = w->userns ? map_ids(w->uid, w->gid) : err_ok();
     if (!err_failed(e))
         e = build(w, &listener);
     if (err_failed(e))

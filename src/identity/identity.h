@@ -33,8 +33,9 @@ struct peer_proof {
 
 /*
  * peer_attest(env, pid, uid, gid, pidfd, out): read the peer and its parents. ${pidfd} (may be -1) is duplicated. Checks after reading
- * that the process still runs with the same start time; E_PROOF when it ended or changed meanwhile, or belongs to another uid than the
- * kernel said when it connected.
+ * that the process still runs with the same start time; E_PROOF when it ended or changed meanwhile, or belongs to another uid (or gid,
+ * unless that is -1) than the kernel said when it connected, or ${pidfd} (SO_PEERPIDFD) is not of ${pid}. Without a pidfd from the kernel
+ * a number used again between connect and this call is not noticed, but for its uid.
  */
 struct err peer_attest(struct env *env, int pid, int uid, int gid, int pidfd, struct peer_proof *out) MUST_USE;
 void peer_proof_free(struct peer_proof *p);
@@ -42,19 +43,20 @@ void peer_proof_free(struct peer_proof *p);
  * cached by device, inode, size, mtime, ctime of the open file; at most 512 MiB. */
 struct err process_read(int pid, struct process *out) MUST_USE;
 struct err process_hash(struct process *p) MUST_USE;
-/* process_alive(p): the very same process (pid and start time) still runs. */
+/* process_alive(p): the very same process (pid and start time) still runs, and still the same executable: a program that connects and
+ * then becomes another has to prove itself again. */
 bool process_alive(const struct process *p);
 /* tcp_peer_uid(local_port, remote_port, uid): the user that owns the other end of a loopback TCP connection (/proc/net/tcp, tcp6 of the
- * network namespace of ${netns_pid}, 0: ours). E_NOT_FOUND. */
+ * network namespace of ${netns_pid}, 0: ours). E_NOT_FOUND; E_PROOF when several users have that port, on several loopback addresses. */
 struct err tcp_peer_uid(int netns_pid, uint16_t local_port, uint16_t remote_port, int *uid) MUST_USE;
 
 /* How an agent proves itself, as declared in the estate. Every field that is set must match (-1 / NULL: not asked for). */
 struct unix_claim {
     int uid;             /* of the peer or of the process matched by ${exe} */
-    const char *exe;     /* absolute path of an executable in the chain */
-    const char *sha256;  /* of that executable */
+    const char *exe;     /* absolute path of an executable in the chain; the file must be the one that is there for us too */
+    const char *sha256;  /* of that executable; without ${exe}: of the peer's, which any copy under any name satisfies (weak) */
     const char *client;  /* absolute path of an executable that must stand further up the chain: the agent's client */
-    const char *unit;    /* systemd unit */
+    const char *unit;    /* systemd unit; one that a user or a service made itself counts only with ${uid}, and as that user */
     const char *cgroup;  /* path or its start, at a '/' */
     bool dedicated_user; /* the estate says this uid is the agent's alone (no other agent and no person has it) */
 };

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "keys/crypto.h"
+#include "keys/harden.h"
 #include "keys/keys.h"
 #include "keys/request.h"
 #include "keys/state.h"
@@ -174,7 +174,8 @@ static struct err
 spawn(int theirs, pid_t *pid)
 {
     static char name[] = "writ", command[] = "keys", number[] = "3";
-    char *argv[] = {name, command, number, NULL}, *none[] = {NULL};
+    static char no_tracing[] = "ASAN_OPTIONS=detect_leaks=0"; /* the leak checker would, and harden_no_dumps rightly forbids it */
+    char *argv[] = {name, command, number, NULL}, *environment[] = {HARDEN_SANITIZED ? no_tracing : NULL, NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
     sigset_t set;
@@ -186,7 +187,7 @@ spawn(int theirs, pid_t *pid)
     posix_spawnattr_setsigmask(&attr, &set);
     sigfillset(&set);
     posix_spawnattr_setsigdefault(&attr, &set);
-    int code = posix_spawn(pid, "/proc/self/exe", &files, &attr, argv, none);
+    int code = posix_spawn(pid, "/proc/self/exe", &files, &attr, argv, environment);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&files);
     return code == 0 ? err_ok() : err_make(E_KEYS, "the signer cannot be started: %s", strerror(code));

@@ -32,7 +32,7 @@ maybe_orphaned(int signal)
 struct err
 harden_die_with(pid_t parent)
 {
-    struct sigaction act = {.sa_handler = maybe_orphaned, .sa_flags = SA_RESTART};
+    struct sigaction act = {.sa_handler = maybe_orphaned}; /* no SA_RESTART: the loop that reads requests goes round itself */
     the_parent = parent;
     if (sigaction(SIGUSR1, &act, NULL) != 0 || prctl(PR_SET_PDEATHSIG, SIGUSR1, 0, 0, 0) != 0)
         return err_system("the signer cannot be tied to its parent's life");
@@ -104,17 +104,6 @@ harden_only_folder(int fd)
 #define ARCHITECTURE AUDIT_ARCH_AARCH64
 #else
 #error "src/keys/harden.c knows the system calls of x86_64 and aarch64 only"
-#endif
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
 #endif
 
 enum check { ANY, NOT_EXECUTABLE /* the third argument holds no PROT_EXEC */ };
@@ -209,8 +198,8 @@ emit_row(struct program *p, long number, enum check check)
 struct err
 harden_only_syscalls(void)
 {
-    if (SANITIZED)
-        return err_ok(); /* their run time needs many more, and is not for production */
+    if (HARDEN_SANITIZED)
+        return err_ok(); /* the sanitizer's own calls are many, and it is not for production */
     struct program p = {.n = 0};
     emit(&p, (struct sock_filter)LOAD(arch));
     emit(&p, (struct sock_filter)IF_EQUAL(ARCHITECTURE, 1, 0));

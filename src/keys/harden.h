@@ -6,6 +6,17 @@
 
 #include "base/err.h"
 
+/* Is this a build with a sanitizer that needs a free hand in its process? */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HARDEN_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define HARDEN_SANITIZED 1
+#endif
+#endif
+#ifndef HARDEN_SANITIZED
+#define HARDEN_SANITIZED 0
+#endif
 /* harden_die_with(parent): end when the process ${parent} ends, however it ends. Not when only the thread that started us does. */
 struct err harden_die_with(pid_t parent) MUST_USE;
 /* harden_no_dumps(): no core dump, and /proc/PID/mem, ptrace and the like closed to other processes of the same user. */

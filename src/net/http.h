@@ -158,7 +158,7 @@ struct http_call_request {
 };
 
 struct err http_client_make(struct loop *l, struct net_tls *tls, const struct http_limits *limits, struct http_client **out) MUST_USE;
-/* Connections: at most limits.connections, E_BUSY past them; at most 64 kept idle an origin, for keep_alive_ms. Redirects and cookies are not followed. */
+/* At most limits.connections (E_BUSY past them), of which up to 64 an origin are kept idle, for keep_alive_ms. No redirects, no cookies. */
 /* http_client_close(c): ends every call with E_CLOSED, then frees. */
 void http_client_close(struct http_client *c);
 /* The head's headers are good until the last callback. on_error never comes from inside http_call; on_end may start the next call. */

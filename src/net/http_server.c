@@ -211,7 +211,7 @@ deadline(struct server_conn *sc)
     return sc->head_due;
 }
 
-/* Even while a response is being made the socket is read: only so its closing is seen at once. */
+/* Even while a response is being made, or its body is held up, the socket is read a little ahead: only so its closing is seen at once. */
 void
 server_settle(struct server_conn *sc)
 {
@@ -219,8 +219,7 @@ server_settle(struct server_conn *sc)
         return;
     if (sc->x)
         exchange_continue(sc->x);
-    bool paused = sc->x && sc->x->paused && !sc->x->complete;
-    conn_read(&sc->conn, !paused && sc->in.n - sc->in_at < AHEAD_BYTES);
+    conn_read(&sc->conn, sc->in.n - sc->in_at < AHEAD_BYTES);
     conn_due(&sc->conn, deadline(sc));
 }
 

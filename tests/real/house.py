@@ -1,4 +1,6 @@
 """A house to test in: an estate in a temporary folder, a real `writ serve`, and ways to talk to it. Standard library only."""
+import atexit
+import functools
 import http.client
 import json
 import os
@@ -165,6 +167,13 @@ class House:
                 return found
             start = page["next"]
 
+    def run_agent(self, command, agent="reader", task=None, uid=READER, confine="none", options=(), **popen):
+        """`writ run` with a command: the process, its output in pipes."""
+        user = ["--user", str(uid)] if IS_ROOT and uid is not None else []
+        popen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": "/", "text": True} | popen
+        return subprocess.Popen([WRIT, "--estate", self.estate, "run", "--agent", agent, "--task", task or "work", "--confine", confine, *user, *options,
+                                 "--", *command], **popen)
+
     def writs(self):
         return {w["id"]: w for w in self.api("GET", "/v1/writs?ended=1")["writs"]}
 
@@ -234,7 +243,30 @@ class Lines:
 
 
 def fixture_command():
-    return {"command": [NODE, FIXTURE]}
+    return {"command": [NODE, script("fixture.mjs")]}
+
+
+@functools.cache
+def stage():
+    """The scripts of node/ beside a node_modules that they find, in a folder that every user may read: a module looks for others above itself."""
+    folder = tempfile.mkdtemp(prefix="writ-node-")
+    atexit.register(shutil.rmtree, folder, True)
+    os.chmod(folder, 0o755)
+    here = os.path.dirname(os.path.abspath(__file__))
+    for name in [os.path.join("node", n) for n in os.listdir(os.path.join(here, "node")) if n.endswith(".mjs")] + ["python_client.py"]:
+        shutil.copy(os.path.join(here, name), folder)
+    os.symlink(os.path.abspath(MODULES), os.path.join(folder, "node_modules"))
+    return folder
+
+
+def script(name):
+    return os.path.join(stage(), name)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@
 #define STOPPED 0
 #define THROUGH 1
 #define UNTRIED 2
-#define NOBODY 65534
+#define NOBODY 61234 /* not 65534, which also stands for users without a name in a namespace */
 #define LEAKED_FD 50
 #define FAST_OPEN_FLAG 0x20000000
 #define MPTCP 262
@@ -234,9 +234,10 @@ euid(void)
 static int
 setuid_program(void)
 {
-    if (access(in("ref/suid"), X_OK) != 0)
+    const char *program = getenv("P_SUID");
+    if (access(program, X_OK) != 0)
         return UNTRIED;
-    execl(in("ref/suid"), "suid", "probe", "euid", NULL);
+    execl(program, "suid", "probe", "euid", NULL);
     return STOPPED;
 }
 
@@ -375,12 +376,12 @@ static const unsigned level_wants[] = {CONFINE_ALL, CONFINE_ALL & ~CONFINE_USER,
 
 /* What an agent could want to reach. */
 static struct {
-    char dir[64], self[512], abstract[64];
+    char dir[64], self[512], abstract[64], suid_dir[32], suid[64];
     int tcp, udp, unix_hidden, unix_open, unix_abstract;
     uint16_t tcp_port, udp_port;
     pid_t victim;
     char vars[8][600];
-    const char *env[9];
+    const char *env[9]; /* ends with NULL */
 } host;
 
 static void
@@ -434,15 +435,18 @@ serve_unix(const char *path, bool abstract)
     return fd;
 }
 
-/* A copy of this program that would run as root for anyone. */
+/* A copy of this program that would run as root for anyone; made before this test becomes somebody else. */
 static void
 make_setuid(void)
 {
-    char path[256], command[1024];
-    snprintf(path, sizeof path, "%s/ref/suid", host.dir);
-    snprintf(command, sizeof command, "cp %s %s", host.self, path);
-    if (geteuid() == 0 && system(command) == 0)
-        chmod(path, 04755);
+    char command[1200];
+    strcpy(host.suid_dir, "/tmp/writ-suid-XXXXXX");
+    if (mkdtemp(host.suid_dir) == NULL || chmod(host.suid_dir, 0755) != 0)
+        exit(1);
+    snprintf(host.suid, sizeof host.suid, "%s/program", host.suid_dir);
+    snprintf(command, sizeof command, "cp %s %s", host.self, host.suid);
+    if (system(command) != 0 || chmod(host.suid, geteuid() == 0 ? 04755 : 0755) != 0)
+        exit(1);
 }
 
 /* A process of the agent's user, outside. */
@@ -486,7 +490,6 @@ set_up_host(uid_t agent)
     host.unix_abstract = serve_unix(host.abstract, true);
     host.tcp = serve_inet(SOCK_STREAM, &host.tcp_port);
     host.udp = serve_inet(SOCK_DGRAM, &host.udp_port);
-    make_setuid();
     start_victim(agent);
     snprintf(host.vars[0], sizeof host.vars[0], "P_DIR=%s", host.dir);
     snprintf(host.vars[1], sizeof host.vars[1], "P_TCP=%u", host.tcp_port);
@@ -495,9 +498,9 @@ set_up_host(uid_t agent)
     snprintf(host.vars[4], sizeof host.vars[4], "P_VICTIM=%d", host.victim);
     snprintf(host.vars[5], sizeof host.vars[5], "MY_API_KEY=passed");
     snprintf(host.vars[6], sizeof host.vars[6], "ASAN_OPTIONS=detect_leaks=0");
-    for (int i = 0; i < 7; i++)
+    snprintf(host.vars[7], sizeof host.vars[7], "P_SUID=%s", host.suid);
+    for (int i = 0; i < 8; i++)
         host.env[i] = host.vars[i];
-    host.env[7] = NULL;
 }
 
 static void
@@ -514,7 +517,7 @@ tear_down_host(void)
 /* The whole folder is the agent's, but for what is hidden in it: the hardest plan to keep. "ref" is to be read only. */
 static struct paths {
     char dir[64], ref[128], work[128], hidden[128], state[128];
-    const char *read_write[3], *read_only[3], *hidden_list[3];
+    const char *read_write[3], *read_only[4], *hidden_list[3];
 } paths;
 
 static struct confine_plan
@@ -526,7 +529,7 @@ make_plan(enum level level, const char *const *argv, bool wide)
     snprintf(paths.state, sizeof paths.state, "%s/state.db", host.dir);
     memset(paths.read_write, 0, sizeof paths.read_write);
     paths.read_write[0] = wide ? host.dir : paths.work;
-    paths.read_only[0] = paths.ref, paths.read_only[1] = host.self, paths.read_only[2] = NULL;
+    paths.read_only[0] = paths.ref, paths.read_only[1] = host.self, paths.read_only[2] = host.suid_dir;
     paths.hidden_list[0] = paths.hidden, paths.hidden_list[1] = paths.state, paths.hidden_list[2] = NULL;
     int uid = level == ROOT_OWN_USER ? NOBODY : -1;
     return (struct confine_plan){.argv = argv, .env = host.env, .uid = uid, .gid = uid, .want = level_wants[level], .cwd = paths.work,
@@ -630,12 +633,27 @@ try_all(enum level level, bool wide)
     return wrong;
 }
 
+static struct err
+prepare(struct confine_plan plan, struct confine_level *reached)
+{
+    struct confine_child child;
+    redirect();
+    struct err e = confine_prepare(&plan, reached, &child);
+    restore();
+    if (!err_failed(e))
+        confine_free(&child);
+    assert_true(nobody_left());
+    close(reading);
+    return e;
+}
+
 /* Become nobody in a child of ours and go on there. */
 static int
 as_nobody(int (*what)(void))
 {
     pid_t pid = fork();
     if (pid == 0) {
+        setenv("CMOCKA_TEST_ABORT", "1", 1); /* a failed assertion ends this child, rather than the test it was copied from */
         if (geteuid() == 0 && (setgid(NOBODY) != 0 || setuid(NOBODY) != 0))
             _exit(99);
         prctl(PR_SET_DUMPABLE, 1);
@@ -711,10 +729,13 @@ unconfined(void)
         "new_user_namespace", "clone_user_namespace", "clone3_hidden_flags", "keyring", "io_uring", "host_udp",
         "kill_host", "move_hidden",
     };
+    static const char *const always[] = {"setuid_program", "capabilities", "descriptors", "environment", "background"};
     struct confine_level reached;
     char byte;
     int wrong = 0;
     set_up_host(geteuid());
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        wrong += run_probe(UNCONFINED, always[i], false, &reached) != STOPPED;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bool outside = strcmp(names[i], "host_udp") == 0 || strcmp(names[i], "kill_host") == 0;
         int got = run_probe(UNCONFINED, names[i], false, &reached);
@@ -735,6 +756,95 @@ without_walls_the_probes_get_through(void **state)
 {
     (void)state;
     assert_int_equal(as_nobody(unconfined), 0);
+}
+
+static int
+run_setuid(void)
+{
+    setenv("P_SUID", host.suid, 1);
+    return setuid_program();
+}
+
+/* So that its failing inside says something. */
+static void
+a_set_user_id_program_works_outside(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(as_nobody(run_setuid), THROUGH);
+}
+
+/* As in most containers: the level falls, says why, and what is required is refused. */
+static int
+refused_namespaces(void)
+{
+    const char *argv[] = {"/bin/true", NULL};
+    struct confine_level reached;
+    set_up_host(geteuid());
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    struct err e = seccomp_enter(CONFINE_NETNS | CONFINE_MOUNTNS);
+    int wrong = err_failed(e);
+    struct confine_plan p = make_plan(USER_NAMESPACE, argv, false);
+    e = prepare(p, &reached);
+    wrong += err_failed(e) || reached.reached != level_wants[LANDLOCK_ONLY];
+    const char *why = "no own network: new namespaces with a user namespace: Operation not permitted; no own process tree; no own file tree";
+    wrong += strncmp(reached.missing, why, strlen(why)) != 0;
+    p.require = CONFINE_NETNS;
+    e = prepare(p, &reached);
+    wrong += e.code != E_FORBIDDEN || strstr(e.text, "to have it: run as root, or allow user namespaces") == NULL;
+    if (wrong)
+        print_error("missing: %s; error: %s\n", reached.missing, e.text);
+    tear_down_host();
+    return wrong;
+}
+
+static void
+where_namespaces_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(as_nobody(refused_namespaces), 0);
+}
+
+/* As in some containers: no new /proc can be had. What it shows then is kept in by Landlock. */
+static int
+covered_proc(void)
+{
+    struct confine_level reached;
+    set_up_host(geteuid());
+    int wrong = run_probe(USER_NAMESPACE, "read_environ", false, &reached) != STOPPED;
+    bool skipped = !(reached.reached & CONFINE_MOUNTNS);
+    wrong += !skipped && (reached.own_proc || strstr(reached.text, "but the machine's /proc") == NULL);
+    wrong += run_probe(USER_NAMESPACE, "kill_host", false, &reached) != STOPPED || !victim_lives();
+    wrong += run_probe(USER_NAMESPACE, "read_hidden", true, &reached) != STOPPED;
+    wrong += run_probe(USER_NAMESPACE, "background", false, &reached) != STOPPED;
+    if (wrong)
+        print_error("%s\n", reached.text);
+    tear_down_host();
+    return wrong;
+}
+
+static int
+cover_proc(void)
+{
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", "/proc/irq", "tmpfs", MS_RDONLY, NULL) != 0)
+        return 0;
+    return as_nobody(covered_proc);
+}
+
+static void
+where_proc_is_partly_covered(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    pid_t pid = fork();
+    int status;
+    if (pid == 0)
+        _exit(cover_proc());
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
 }
 
 /* ---- the end of a run ---- */
@@ -880,20 +990,6 @@ agents_do_not_hold_each_other(void **state)
 
 /* ---- plans ---- */
 
-static struct err
-prepare(struct confine_plan plan, struct confine_level *reached)
-{
-    struct confine_child child;
-    redirect();
-    struct err e = confine_prepare(&plan, reached, &child);
-    restore();
-    if (!err_failed(e))
-        confine_free(&child);
-    assert_true(nobody_left());
-    close(reading);
-    return e;
-}
-
 static void
 expect_refusal(struct confine_plan plan, enum err_code code, const char *text)
 {
@@ -1023,6 +1119,7 @@ main(int argc, char **argv)
         return 1;
     setenv("AWS_SECRET_ACCESS_KEY", "x", 1);
     setenv("WRIT_INTERNAL", "x", 1);
+    make_setuid();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(environment_is_cleaned),
         cmocka_unit_test(bad_plans_are_refused),
@@ -1034,9 +1131,15 @@ main(int argc, char **argv)
         cmocka_unit_test(root_as_same_user),
         cmocka_unit_test(unprivileged_user_namespace),
         cmocka_unit_test(unprivileged_landlock),
+        cmocka_unit_test(a_set_user_id_program_works_outside),
+        cmocka_unit_test(where_namespaces_are_refused),
+        cmocka_unit_test(where_proc_is_partly_covered),
         cmocka_unit_test(kill_ends_the_whole_tree),
         cmocka_unit_test(the_caller_dies),
         cmocka_unit_test(agents_do_not_hold_each_other),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(host.suid);
+    rmdir(host.suid_dir);
+    return failed;
 }

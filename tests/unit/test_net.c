@@ -195,6 +195,12 @@ hang(struct http_exchange *x)
     seen.x = x;
 }
 
+static void
+hold(struct http_exchange *x)
+{
+    http_pause(x, true);
+}
+
 static const struct route {
     const char *path;
     void (*go)(struct http_exchange *x);
@@ -205,6 +211,7 @@ static const struct route {
     {"/echo", NULL, {.on_complete = echo}},
     {"/count", NULL, {.on_body = count_part, .on_complete = say_count}},
     {"/pause", pause_body, {.on_body = count_part, .on_complete = say_count}},
+    {"/hold", hold, {.on_body = count_part}},
     {"/pour", NULL, {.on_drain = pour_on}},
     {"/stream", begin_stream, {NULL}},
     {"/bad-header", respond_badly, {NULL}},
@@ -665,6 +672,28 @@ a_peer_that_leaves_aborts(void **state)
 }
 
 static void
+script_leave_held(struct peer *p)
+{
+    put(p, BYTES("POST /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"));
+    usleep(30000);
+    close(p->fd);
+    p->fd = -1;
+    usleep(50000);
+}
+
+static void
+a_peer_that_leaves_is_noticed_while_its_body_is_held_up(void **state)
+{
+    (void)state;
+    start_at("127.0.0.1:0", handle);
+    struct peer p = {.address = http_server_address(server), .script = script_leave_held};
+    play(&p);
+    assert_int_equal(seen.aborted, 1);
+    assert_int_equal(seen.body, 0);
+    buf_free(&p.got);
+}
+
+static void
 cutting(void **state)
 {
     (void)state;
@@ -905,6 +934,7 @@ main(void)
         TEST(expect_continue),
         TEST(an_early_answer),
         TEST(a_peer_that_leaves_aborts),
+        TEST(a_peer_that_leaves_is_noticed_while_its_body_is_held_up),
         TEST(cutting),
         TEST(closing_with_open_exchanges),
         TEST(upgrading),

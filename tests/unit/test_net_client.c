@@ -627,7 +627,7 @@ static void
 a_second_answer_is_not_taken(void **state)
 {
     (void)state;
-    static const char *const plan[] = {"ra", "ra", NULL};
+    static const char *const plan[] = {"rar", "ra", NULL};
     char url[64];
     struct fake f = fake_start((struct fake){.plan = plan, .answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"}, url);
     OK(http_client_make(loop, NULL, &limits, &client));
@@ -682,6 +682,8 @@ an_answer_that_ends_with_its_connection(void **state)
 /* -------------------------------------------------------------------------------------------------------------------------- TLS */
 
 static char ca[96], chain[96], key[96], other_ca[96];
+
+static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static void
 shell(const char *format, ...)

@@ -25,6 +25,7 @@ struct visit {
     struct running running;
     bool events, over;
     char destination[65];
+    struct arena arena; /* of the message, until a down takes it over */
 };
 
 /* ---------------------------------------------------------------------------------------------------------- answers */
@@ -236,15 +237,11 @@ new_session(struct endpoint *e, const char *destination, enum era era, struct se
 /* ------------------------------------------------------------------------------------------------------- MCP by POST */
 
 static void
-take_request(struct visit *v, struct session *s, struct bytes body)
+take_request(struct visit *v, struct session *s, struct rpc *m)
 {
-    struct down *d = down_make(s, &http_face, v);
-    struct bytes copy = d ? arena_copy(&d->arena, body) : body;
-    struct err e = d && copy.at ? rpc_read(&d->arena, copy, &d->rpc) : err_make(E_MEMORY, "no memory for a request");
-    if (err_failed(e)) {
-        if (d)
-            down_unref(d);
-        http_problem(v->x, e);
+    struct down *d = down_make(s, &http_face, v, &v->arena, m);
+    if (d == NULL) {
+        http_problem(v->x, err_make(E_MEMORY, "no memory for a request"));
         return;
     }
     const struct http_request *r = http_exchange_request(v->x);
@@ -259,7 +256,7 @@ take_request(struct visit *v, struct session *s, struct bytes body)
 }
 
 static void
-take_modern(struct visit *v, const struct rpc *m, struct bytes body)
+take_modern(struct visit *v, struct rpc *m)
 {
     const struct http_request *r = http_exchange_request(v->x);
     const struct json *version = rpc_meta(m, META_VERSION);
@@ -288,7 +285,7 @@ take_modern(struct visit *v, const struct rpc *m, struct bytes body)
     if (err_failed(e)) {
         http_problem(v->x, e);
     } else if (m->kind == RPC_REQUEST) {
-        take_request(v, s, body);
+        take_request(v, s, m);
     } else {
         session_note(s, m);
         http_respond(v->x, 202, NULL, NULL, 0, (struct bytes){NULL, 0});
@@ -302,7 +299,7 @@ legacy_version_ok(struct bytes v)
 }
 
 static void
-take_legacy(struct visit *v, const struct rpc *m, struct bytes body)
+take_legacy(struct visit *v, struct rpc *m)
 {
     const struct http_request *r = http_exchange_request(v->x);
     struct bytes id = http_header(&r->headers, "mcp-session-id"), none = {NULL, 0};
@@ -316,7 +313,7 @@ take_legacy(struct visit *v, const struct rpc *m, struct bytes body)
         if (err_failed(e))
             http_problem(v->x, e);
         else
-            take_request(v, s, body);
+            take_request(v, s, m);
         return;
     }
     if (id.n == 0) {
@@ -327,7 +324,7 @@ take_legacy(struct visit *v, const struct rpc *m, struct bytes body)
     if (s == NULL) {
         answer_rpc(v->x, 404, m->id ? m->id->raw : none, RPC_INVALID_REQUEST, "the session is over; start anew with initialize", none);
     } else if (m->kind == RPC_REQUEST) {
-        take_request(v, s, body);
+        take_request(v, s, m);
     } else {
         session_note(s, m);
         http_respond(v->x, 202, NULL, NULL, 0, none);
@@ -340,7 +337,9 @@ on_complete(struct http_exchange *x, struct bytes body)
     struct visit *v = http_exchange_data(x);
     const struct http_request *r = http_exchange_request(x);
     struct rpc m;
-    struct err e = rpc_read(http_exchange_arena(x), body, &m);
+    v->arena.max = (size_t)128 << 20;
+    struct bytes copy = arena_copy(&v->arena, body); /* the request may outlive the exchange */
+    struct err e = copy.at ? rpc_read(&v->arena, copy, &m) : err_make(E_MEMORY, "no memory for a request");
     if (err_failed(e)) {
         int code = e.code == E_JSON ? RPC_PARSE : RPC_INVALID_REQUEST;
         answer_rpc(x, e.code == E_LIMIT ? 413 : 400, (struct bytes){NULL, 0}, code, e.text, (struct bytes){NULL, 0});
@@ -348,9 +347,9 @@ on_complete(struct http_exchange *x, struct bytes body)
     }
     bool modern = rpc_meta(&m, META_VERSION) || bytes_is(http_header(&r->headers, "mcp-protocol-version"), MODERN_VERSION);
     if (modern)
-        take_modern(v, &m, body);
+        take_modern(v, &m);
     else
-        take_legacy(v, &m, body);
+        take_legacy(v, &m);
 }
 
 /* ---------------------------------------------------------------------------------------------- GET, DELETE, the writ */
@@ -428,6 +427,7 @@ on_ended(struct http_exchange *x, bool aborted)
     if (v == NULL)
         return;
     v->over = true;
+    arena_free(&v->arena);
     if (v->stream) {
         v->stream->stream = NULL;
         running_ended(v->endpoint->gate->config.writs, &v->running);

@@ -105,15 +105,11 @@ version_ok(struct lines *l, const struct rpc *m)
 }
 
 static void
-take_request(struct lines *l, struct bytes line)
+take_request(struct lines *l, struct arena *a, const struct rpc *m)
 {
-    struct down *d = down_make(l->session, &lines_face, l);
-    struct bytes copy = d ? arena_copy(&d->arena, line) : line;
-    struct err e = d && copy.at ? rpc_read(&d->arena, copy, &d->rpc) : err_make(E_MEMORY, "no memory for a request");
-    if (err_failed(e)) {
-        if (d)
-            down_unref(d);
-        say_error(l, (struct bytes){NULL, 0}, RPC_INTERNAL, e.text);
+    struct down *d = down_make(l->session, &lines_face, l, a, m);
+    if (d == NULL) {
+        say_error(l, (struct bytes){NULL, 0}, RPC_INTERNAL, "no memory for a request");
         return;
     }
     l->refs++;
@@ -130,7 +126,7 @@ wants_reopen(struct lines *l)
 static void
 take_line(struct lines *l, struct bytes line)
 {
-    struct arena a = {.max = (size_t)64 << 20};
+    struct arena a = {.max = (size_t)128 << 20};
     struct rpc m;
     if (line.n && line.at[line.n - 1] == '\r')
         line.n--;
@@ -145,7 +141,8 @@ take_line(struct lines *l, struct bytes line)
         }
         return;
     }
-    struct err e = rpc_read(&a, line, &m);
+    struct bytes copy = arena_copy(&a, line); /* the request may outlive the line */
+    struct err e = copy.at ? rpc_read(&a, copy, &m) : (m = (struct rpc){0}, err_make(E_MEMORY, "no memory for a message"));
     if (err_failed(e))
         say_error(l, m.id && e.code == E_PROTOCOL ? m.id->raw : (struct bytes){NULL, 0}, e.code == E_JSON ? RPC_PARSE : RPC_INVALID_REQUEST, e.text);
     else if (m.kind != RPC_REQUEST) {
@@ -156,7 +153,7 @@ take_line(struct lines *l, struct bytes line)
         if (err_failed(e))
             say_error(l, m.id->raw, RPC_WRIT_DOWN, e.text);
         else if (version_ok(l, &m))
-            take_request(l, line);
+            take_request(l, &a, &m);
     }
     arena_free(&a);
 }

@@ -137,7 +137,8 @@ struct down {
     struct timer *deadline;
 };
 
-struct down *down_make(struct session *s, const struct down_face *face, void *face_ctx);
+/* down_make(s, face, ctx, a, rpc): takes over the arena that holds the message ${rpc} and its text. NULL: out of memory, the arena is freed. */
+struct down *down_make(struct session *s, const struct down_face *face, void *face_ctx, struct arena *a, const struct rpc *rpc);
 struct down *down_ref(struct down *d);
 void down_unref(struct down *d);
 /* Answers: each ends the request for the client; a second one is ignored. */

@@ -6,16 +6,20 @@
 /* ----------------------------------------------------------------------------------------------------------- downs */
 
 struct down *
-down_make(struct session *s, const struct down_face *face, void *face_ctx)
+down_make(struct session *s, const struct down_face *face, void *face_ctx, struct arena *a, const struct rpc *rpc)
 {
     struct down *d = calloc(1, sizeof *d);
-    if (d == NULL)
+    if (d == NULL) {
+        arena_free(a);
         return NULL;
+    }
     d->refs = 1;
     d->session = session_ref(s);
     d->face = face;
     d->face_ctx = face_ctx;
-    d->arena.max = (size_t)128 << 20;
+    d->arena = *a;
+    *a = (struct arena){0};
+    d->rpc = *rpc;
     return d;
 }
 

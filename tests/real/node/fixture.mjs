@@ -1,10 +1,12 @@
 // A server made with the official SDK, for both eras: `node fixture.mjs` speaks lines, `node fixture.mjs http PORT` streamable HTTP.
+import fs from 'node:fs';
 import http from 'node:http';
 import { McpServer, createMcpHandler } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import * as z from 'zod';
 
+let cancelled = 0;
 const text = t => ({ content: [{ type: 'text', text: String(t) }] });
 
 function factory() {
@@ -25,6 +27,22 @@ function factory() {
   server.registerTool('env', { description: 'Tells a variable of its environment', inputSchema: z.object({ name: z.string() }) },
     async ({ name }) => text(process.env[name] ?? '(not set)'));
   server.registerTool('die', { description: 'Ends the server', inputSchema: z.object({}) }, async () => process.exit(7));
+  server.registerTool('meta', { description: 'Tells the _meta of its call', inputSchema: z.object({}) },
+    async (_, ctx) => ({ ...text(JSON.stringify(ctx.mcpReq._meta ?? {})), _meta: { 'example.com/answered': true } }));
+  server.registerTool('measure', { description: 'Has a structured result', inputSchema: z.object({ of: z.string() }), outputSchema: z.object({ length: z.number() }) },
+    async ({ of }) => ({ ...text(of.length), structuredContent: { length: of.length } }));
+  server.registerTool('wait', { description: 'Waits', inputSchema: z.object({ ms: z.number().int() }) },
+    ({ ms }, ctx) => new Promise(resolve => {
+      const timer = setTimeout(() => resolve(text('waited')), ms);
+      ctx.mcpReq.signal.addEventListener('abort', () => { cancelled++; clearTimeout(timer); resolve(text('cancelled')); });
+    }));
+  server.registerTool('cancelled', { description: 'Counts the cancelled calls', inputSchema: z.object({}) }, async () => text(cancelled));
+  server.registerTool('mark', { description: 'Makes a file', inputSchema: z.object({ path: z.string(), text: z.string().default('here') }) },
+    async ({ path, text: t }) => { fs.writeFileSync(path, t); return text('made'); });
+  server.registerTool('header', { description: 'Tells a header of its request', inputSchema: z.object({ name: z.string() }) },
+    async ({ name }, ctx) => text(ctx.http?.req?.headers.get(name) ?? '(none)'));
+  server.registerTool('fickle', { description: process.env.FIXTURE_CHANGED ? 'Does something else now' : 'Does as it says', inputSchema: z.object({}) },
+    async () => text('fickle'));
   server.registerTool('danger', { description: 'Cannot be undone', inputSchema: z.object({ what: z.string() }) }, async ({ what }) => text(what));
   server.registerResource('note', 'note://one', { description: 'A note' }, async uri => ({ contents: [{ uri: uri.href, text: 'a note' }] }));
   return server;

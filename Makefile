@@ -1,0 +1,51 @@
+# The front door. Every target installs what it needs (scripts/setup.sh says what and why) and builds below build/.
+PREFIX ?= /usr/local
+KEEP ?=
+FUZZ_SECONDS ?= 20
+CRASH_RUNS ?= 200
+SOAK_SECONDS ?= 7200
+export PREFIX KEEP FUZZ_SECONDS CRASH_RUNS SOAK_SECONDS
+
+.PHONY: help build demo test check bench install format asan tsan fuzz peers soak clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: ## two agents get a task, use it, are refused what is outside it, and lose it (KEEP=1: leaves the server up)
+	@scripts/demo.sh
+
+test: ## everything: unit tests, ASan and UBSan, fuzz targets, real clients and servers, docs, the demo
+	@scripts/test.sh
+
+check: ## fast: formatting, warnings, unit tests
+	@scripts/check.sh
+
+build: ## the program, as build/src/cli/writ
+	@scripts/build.sh
+
+install: ## into PREFIX (/usr/local), below DESTDIR
+	@scripts/build.sh install
+
+bench: ## CPU time per proxied call, beside nginx as a plain proxy; memory
+	@scripts/bench.sh
+
+format: ## lay out the C code by .clang-format
+	@scripts/format.sh
+
+asan: ## unit tests with AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/sanitize.sh asan
+
+tsan: ## unit tests with ThreadSanitizer
+	@scripts/sanitize.sh tsan
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (20)
+	@scripts/fuzz.sh
+
+peers: ## the published Cedar corpus, from the folder CEDAR_DATA
+	@scripts/peers.sh
+
+soak: ## fuzz targets for SOAK_SECONDS (2 h) in all, then CRASH_RUNS (200) kills of the server
+	@scripts/soak.sh
+
+clean: ## remove build/
+	@rm -rf build

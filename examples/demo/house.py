@@ -1,0 +1,184 @@
+"""
+The demo's house: a folder of its own with documents, a ledger, an estate and a running `writ serve`; and its end, which leaves no process
+and no folder behind. Standard library only.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+READER_UID, BOT_UID = 61001, 61002  # users of the agents' own; numbers suffice, no account is made
+SERVER_USER = "nobody"
+PATIENCE = 60  # seconds until something that does not come counts as failed
+
+# The two queries that the invoice agent's task allows, word for word. The second one counts for hours: it is there to be cut.
+SUMMARY = "SELECT supplier, sum(amount) AS total FROM invoices GROUP BY supplier ORDER BY supplier"
+AUDIT = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000000000) SELECT count(*) FROM n"
+
+DOCUMENTS = {
+    "docs/contracts/acme.md": "# Acme\nPrice: 420 EUR a month, until 2027-06-30\n",
+    "docs/contracts/north.md": "# North Freight\nPrice: by weight\n",
+    "docs/invoices/2026-117.md": "Invoice 117, North Freight, 96 EUR\n",
+    "payroll/salaries.txt": "Ana 5200\nBen 4900\n",
+}
+
+
+class Unexpected(Exception):
+    """Something came out otherwise than the demo says it does."""
+
+
+def reachable(path):
+    """May every user of this host pass through all folders above?"""
+    return all(folder.stat().st_mode & 0o001 for folder in pathlib.Path(path).resolve().parents)
+
+
+def processes_with(text):
+    """Ids of processes whose command line names ``text``, without this one."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) != os.getpid():
+            try:
+                if text.encode() in pathlib.Path("/proc", entry, "cmdline").read_bytes():
+                    found.append(int(entry))
+            except OSError:
+                pass  # it ended meanwhile
+    return found
+
+
+class House:
+    def __init__(self, writ, modules, keep):
+        self.writ = os.path.abspath(writ)
+        self.root = os.geteuid() == 0
+        self.keep = keep
+        self.server = None
+        self.top = os.path.realpath(tempfile.mkdtemp(prefix="writ-demo-"))
+        os.chmod(self.top, 0o755)
+        self.modules = self.place_modules(os.path.abspath(modules))
+        self.node = os.path.realpath(os.path.join(self.modules, ".bin", "node"))
+        self.write_documents()
+        self.write_ledger()
+        self.write_estate()
+        shutil.copytree(HERE / "agents", self.path("agents"))
+        os.symlink(self.modules, self.path("agents/node_modules"))  # Node looks for modules beside the script
+
+    def path(self, name):
+        return os.path.join(self.top, name)
+
+    def place_modules(self, modules):
+        """Servers and agents run as other users: what they cannot reach where it is, is copied."""
+        if not self.root or reachable(os.path.join(modules, ".bin")):
+            return modules
+        shutil.copytree(modules, self.path("node_modules"), symlinks=True, ignore=shutil.ignore_patterns("include", "share"))
+        return self.path("node_modules")
+
+    def write_documents(self):
+        for name, text in DOCUMENTS.items():
+            path = pathlib.Path(self.path(name))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        os.symlink("../../payroll", self.path("docs/contracts/shortcut"))
+        self.give("docs")
+
+    def write_ledger(self):
+        os.mkdir(self.path("ledger"))
+        with sqlite3.connect(self.path("ledger/ledger.db")) as ledger:
+            ledger.execute("CREATE TABLE invoices (number TEXT PRIMARY KEY, supplier TEXT, amount INTEGER)")
+            ledger.executemany("INSERT INTO invoices VALUES (?, ?, ?)", [("2026-115", "Acme", 420), ("2026-117", "North Freight", 96)])
+        ledger.close()
+        self.give("ledger")
+
+    def give(self, folder):
+        """To the user that the servers run as."""
+        if self.root:
+            for path in [self.path(folder), *(os.path.join(d, n) for d, ds, fs in os.walk(self.path(folder)) for n in ds + fs)]:
+                shutil.chown(path, SERVER_USER, follow_symlinks=False) if not os.path.islink(path) else None
+
+    def write_estate(self):
+        """The files of estate/, filled in. As root each agent has a user of its own; else all run as one user, a weak proof that the estate
+        has to accept."""
+        def proof(uid):
+            return f"{{ uid: {uid}, dedicated: true }}" if self.root else f"{{ exe: {self.node} }}"
+
+        values = {
+            "TOP": self.top, "NODE": self.node, "MODULES": self.modules, "SUMMARY": SUMMARY, "AUDIT": AUDIT, "OWNER_UID": str(os.getuid()),
+            "READER_PROOF": proof(READER_UID), "BOT_PROOF": proof(BOT_UID), "WEAK": "" if self.root else "accept_weak_proof: true\n",
+            "SERVER_USER": f"  user: {SERVER_USER}\n" if self.root else "",
+        }
+        for source in sorted((HERE / "estate").rglob("*")):
+            if source.is_file():
+                text = source.read_text()
+                for name, value in values.items():
+                    text = text.replace(f"@{name}@", value)
+                target = pathlib.Path(self.path("estate"), source.relative_to(HERE / "estate"))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text)
+        os.mkdir(self.path("estate/pins"))
+        os.mkdir(self.path("state"), 0o700)
+        os.mkdir(self.path("run"), 0o755)
+        key = os.open(self.path("state/master.key"), os.O_CREAT | os.O_WRONLY, 0o600)
+        os.write(key, os.urandom(32))
+        os.close(key)
+
+    def command(self, *words):
+        return [self.writ, "--estate", self.path("estate"), *words]
+
+    def ask(self, *words, expect=0):
+        """Run `writ WORDS`; its output. ``expect``: the exit code that the story needs."""
+        done = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        if done.returncode != expect:
+            raise Unexpected(f"writ {' '.join(words)}: exit code {done.returncode}, expected {expect}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def ask_json(self, *words, expect=0):
+        return json.loads(self.ask(*words, "--json", expect=expect))
+
+    def serve(self):
+        with open(self.path("serve.log"), "ab") as log:
+            self.server = subprocess.Popen(self.command("serve"), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        end = time.monotonic() + PATIENCE
+        while subprocess.run(self.command("status"), capture_output=True).returncode != 0:
+            if self.server.poll() is not None or time.monotonic() > end:
+                raise Unexpected("writ serve did not come up\n" + self.said())
+            time.sleep(0.05)
+
+    def said(self):
+        try:
+            return pathlib.Path(self.path("serve.log")).read_text(errors="replace")
+        except OSError:
+            return ""
+
+    def run_agent(self, agent, purpose, script, *args):
+        """`writ run` with an agent's script: the process, one JSON line a step on its standard output."""
+        user = ["--user", str({"reader": READER_UID, "invoice-bot": BOT_UID}[agent])] if self.root else []
+        return subprocess.Popen(
+            self.command("run", "--agent", agent, "--purpose", purpose, *user, "--cwd", self.path("agents"), "--read", self.path("agents"),
+                         "--read", self.modules, "--", self.node, script, *args),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def close(self):
+        """End the server, look that nothing runs any more, remove the folder. What is still there is ended, and said."""
+        if self.server and self.server.poll() is None:
+            self.server.send_signal(signal.SIGTERM)
+            try:
+                self.server.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.server.kill()
+                self.server.wait()
+        left = self.left(5)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(self.top)
+        if left:
+            raise Unexpected(f"{len(left)} process(es) of the demo were still there after the server had ended")
+
+    def left(self, seconds):
+        end = time.monotonic() + seconds
+        while processes_with(self.top) and time.monotonic() < end:
+            time.sleep(0.05)
+        return processes_with(self.top)

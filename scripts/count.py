@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""
+Sum up a run of scripts/test.sh from what its runners printed: count.py FOLDER. The last line is plain: "N passed, N failed" (and
+", N skipped"). Exit code 1 when anything failed, and when a runner left no result: what did not run has not passed.
+"""
+import os
+import re
+import sys
+
+
+def read(folder, name):
+    try:
+        with open(os.path.join(folder, name), errors="replace") as f:
+            return f.read()
+    except FileNotFoundError:
+        return ""
+
+
+def numbers(pattern, text):
+    return sum(int(n) for n in re.findall(pattern, text, re.M))
+
+
+def cmocka(text):
+    """(passed, failed, skipped) of the programs in a meson test log. A program that ended by a signal or a sanitizer counts as one failure."""
+    passed = numbers(r"^\[  PASSED  \] (\d+) test\(s\)", text)
+    skipped = numbers(r"^\[  SKIPPED \] (\d+) test\(s\)", text)
+    failed = numbers(r"^\[  FAILED  \] (\d+) test\(s\), listed below", text)
+    ended_badly = numbers(r"^Fail:\s+(\d+)", text) + numbers(r"^Timeout:\s+(\d+)", text)
+    return passed, max(failed, ended_badly), skipped
+
+
+def fuzz(text):
+    return len(re.findall(r"^fuzz: \S+: \d+ inputs, nothing found$", text, re.M)), len(re.findall(r"^fuzz: \S+: FAILED", text, re.M)), 0
+
+
+def pytest(text):
+    line = next((part for part in reversed(text.splitlines()) if re.search(r"\d+ (passed|failed|error|skipped).* in [\d.]+s", part)), "")
+
+    def count(word):
+        return numbers(r"(\d+) " + word, line)
+
+    return count("passed"), count("failed") + count("errors?"), count("skipped") + count("xfailed") + count("xpassed")
+
+
+def main(folder):
+    failed_parts = read(folder, "failed").split()
+    parts = {
+        "unit tests": ("unit", cmocka(read(folder, "unit-log.txt"))),
+        "the same under ASan and UBSan": ("asan", cmocka(read(folder, "asan-log.txt"))),
+        "fuzz targets": ("fuzz", fuzz(read(folder, "fuzz.txt"))),
+        "real clients and servers, docs": ("real", pytest(read(folder, "real.txt"))),
+        "demo": ("demo", (0, 1, 0) if "demo" in failed_parts else (1, 0, 0)),
+    }
+    total = [0, 0, 0]
+    for title, (name, counts) in parts.items():
+        passed, failed, skipped = counts
+        failed = max(failed, int(name in failed_parts), int(passed + failed + skipped == 0))
+        print(f"{title + ':':<32}{passed:5} passed {failed:5} failed {skipped:5} skipped")
+        total = [total[0] + (passed if name != "asan" else 0), total[1] + failed, total[2] + (skipped if name != "asan" else 0)]
+    print("(the tests under ASan and UBSan are the unit tests again: only their failures are added)")
+    print(f"{total[0]} passed, {total[1]} failed" + (f", {total[2]} skipped" if total[2] else ""))
+    return 1 if total[1] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
