@@ -52,13 +52,14 @@ def processes_with(text):
 
 
 class House:
-    def __init__(self, writ, modules, keep):
+    def __init__(self, writ, modules):
         self.writ = os.path.abspath(writ)
         self.root = os.geteuid() == 0
-        self.keep = keep
         self.server = None
+        self.agents = []
         self.top = os.path.realpath(tempfile.mkdtemp(prefix="writ-demo-"))
         os.chmod(self.top, 0o755)
+        self.environ = {**os.environ, "WRIT_ESTATE": self.path("estate")}
         self.modules = self.place_modules(os.path.abspath(modules))
         self.node = os.path.realpath(os.path.join(self.modules, ".bin", "node"))
         self.write_documents()
@@ -94,10 +95,12 @@ class House:
         self.give("ledger")
 
     def give(self, folder):
-        """To the user that the servers run as."""
+        """To the user that the servers run as, and nobody else."""
         if self.root:
             for path in [self.path(folder), *(os.path.join(d, n) for d, ds, fs in os.walk(self.path(folder)) for n in ds + fs)]:
-                shutil.chown(path, SERVER_USER, follow_symlinks=False) if not os.path.islink(path) else None
+                if not os.path.islink(path):
+                    shutil.chown(path, SERVER_USER)
+            os.chmod(self.path(folder), 0o750)
 
     def write_estate(self):
         """The files of estate/, filled in. As root each agent has a user of its own; else all run as one user, a weak proof that the estate
@@ -125,24 +128,22 @@ class House:
         os.write(key, os.urandom(32))
         os.close(key)
 
-    def command(self, *words):
-        return [self.writ, "--estate", self.path("estate"), *words]
-
     def ask(self, *words, expect=0):
         """Run `writ WORDS`; its output. ``expect``: the exit code that the story needs."""
-        done = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run([self.writ, *words], env=self.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
         if done.returncode != expect:
             raise Unexpected(f"writ {' '.join(words)}: exit code {done.returncode}, expected {expect}\n{done.stdout}{done.stderr}")
-        return done.stdout
+        return done.stdout + done.stderr if expect else done.stdout
 
     def ask_json(self, *words, expect=0):
         return json.loads(self.ask(*words, "--json", expect=expect))
 
     def serve(self):
         with open(self.path("serve.log"), "ab") as log:
-            self.server = subprocess.Popen(self.command("serve"), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self.server = subprocess.Popen([self.writ, "serve", self.path("estate")], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                           start_new_session=True)
         end = time.monotonic() + PATIENCE
-        while subprocess.run(self.command("status"), capture_output=True).returncode != 0:
+        while subprocess.run([self.writ, "status"], env=self.environ, capture_output=True).returncode != 0:
             if self.server.poll() is not None or time.monotonic() > end:
                 raise Unexpected("writ serve did not come up\n" + self.said())
             time.sleep(0.05)
@@ -156,20 +157,23 @@ class House:
     def run_agent(self, agent, purpose, script, *args):
         """`writ run` with an agent's script: the process, one JSON line a step on its standard output."""
         user = ["--user", str({"reader": READER_UID, "invoice-bot": BOT_UID}[agent])] if self.root else []
-        return subprocess.Popen(
-            self.command("run", "--agent", agent, "--purpose", purpose, *user, "--cwd", self.path("agents"), "--read", self.path("agents"),
-                         "--read", self.modules, "--", self.node, script, *args),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [self.writ, "run", "--agent", agent, "--purpose", purpose, *user, "--cwd", self.path("agents"), "--read", self.path("agents"),
+             "--read", self.modules, "--", self.node, script, *args],
+            env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.agents.append(process)
+        return process
 
     def close(self):
-        """End the server, look that nothing runs any more, remove the folder. What is still there is ended, and said."""
-        if self.server and self.server.poll() is None:
-            self.server.send_signal(signal.SIGTERM)
-            try:
-                self.server.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.server.kill()
-                self.server.wait()
+        """End what runs, look that nothing is left, remove the folder. What had to be ended by force is said."""
+        for process in [*self.agents, *([self.server] if self.server else [])]:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(PATIENCE)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
         left = self.left(5)
         for pid in left:
             os.kill(pid, signal.SIGKILL)

@@ -53,7 +53,8 @@ struct cli {
     char **rest; /* of a command that runs another one: its arguments, NULL-terminated */
     bool help;   /* --help was asked for */
     bool json;
-    int status; /* exit code when run() returned without an error */
+    int status;   /* exit code when run() returned without an error */
+    int answered; /* HTTP status of the server's last answer; 0: none came */
 };
 
 /* cli_main(argc, argv): the whole command; returns the exit code. */
@@ -112,7 +113,7 @@ size_t output_width(int fd);
 void output_tone(struct buf *b, bool colour, enum tone tone, const char *text);
 /*
  * output_clean(b, text): what came from elsewhere, made harmless for a terminal and honest for the eye: control bytes, and characters
- * that hide or reorder text, are shown as \x1b or <U+202E>; bad UTF-8 as U+FFFD. ${lines}: line feeds and tabs stay.
+ * that hide or reorder text, are shown as \x1b, \n or <U+202E>; bad UTF-8 as U+FFFD. ${lines}: line feeds and tabs stay.
  */
 void output_clean(struct buf *b, struct bytes text, bool lines);
 /* output_wrap(b, text, width, indent): in lines of at most ${width} columns, the first of which goes on where ${b} is. */
@@ -180,6 +181,16 @@ int64_t json_whole(const struct json *object, const char *key);
 bool json_truth(const struct json *object, const char *key);
 /* answer_put(c, b, answer): for --json: the answer as it came, on one line. */
 void answer_put(struct buf *b, const struct json *answer);
+
+/* ----------------------------------------------------------------------------------------------------- pin_diff.c */
+
+struct pin_counts {
+    size_t added, removed, changed;
+};
+/* pin_diff(b, old, now, width, colour): two tool lists as differences for a person; ${old} NULL: nothing was pinned. */
+struct pin_counts pin_diff(struct buf *b, const struct json *old, const struct json *now, size_t width, bool colour);
+/* pin_diff_json(b, old, now): the same as members "added", "removed", "changed" of an open object. */
+struct pin_counts pin_diff_json(struct buf *b, const struct json *old, const struct json *now);
 
 /* The commands. */
 struct err cmd_init(struct cli *c), cmd_check(struct cli *c), cmd_serve(struct cli *c), cmd_run(struct cli *c), cmd_mcp(struct cli *c),

@@ -159,6 +159,7 @@ api_call(struct cli *c, const struct api_request *q, struct json **answer)
     struct err e = ask_either(c, q, q->timeout_ms ? q->timeout_ms : TIMEOUT_MS, &status, &body);
     struct bytes text = err_failed(e) ? (struct bytes){NULL, 0} : arena_copy(&c->arena, buf_bytes(&body));
     buf_free(&body);
+    c->answered = err_failed(e) ? 0 : status;
     TRY(e);
     if (text.at == NULL)
         return err_make(E_MEMORY, "out of memory");

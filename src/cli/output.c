@@ -81,6 +81,8 @@ output_clean(struct buf *b, struct bytes text, bool lines)
         uint32_t v = character(text, &n);
         if (lines && (v == '\n' || v == '\t'))
             buf_putc(b, (uint8_t)v);
+        else if (v == '\n' || v == '\t')
+            buf_puts(b, v == '\n' ? "\\n" : "\\t");
         else if (v < 0x20 || (v >= 0x7f && v < 0xa0))
             buf_printf(b, "\\x%02x", v);
         else if (is_unseen(v))

@@ -117,8 +117,9 @@ check_owner(struct loader *l, const struct yaml *top, const struct agent *a)
 {
     const struct yaml *owner = yaml_get(top, "owner"), *backup = yaml_get(top, "backup");
     if (a->owner && !a->owner->active && a->state != AGENT_RETIRED)
-        refuse(l, owner, "owner", "'%s' is no longer active (%s:%d): no living owner (law 1); name another owner, or set state: retired",
-               a->owner->id, a->owner->place.file, a->owner->place.line);
+        warn(l, owner, "owner", "'%s' is no longer active (%s:%d): %s; name another owner, or set state: retired", a->owner->id,
+             a->owner->place.file, a->owner->place.line,
+             a->backup && a->backup->active ? "the backup answers alone" : "no living owner (law 1), so the agent gets no authority");
     if (!backup && a->state != AGENT_RETIRED)
         warn(l, top, "backup", "missing: when the owner leaves, nobody answers for '%s' and it stops", a->id);
     else if (a->backup && a->backup == a->owner)

@@ -308,8 +308,8 @@ static void
 check_owner(struct loader *l, const struct yaml *top, const struct destination *d)
 {
     if (d->owner && !d->owner->active)
-        refuse(l, yaml_get(top, "owner"), "owner", "'%s' is no longer active (%s:%d); name another owner", d->owner->id, d->owner->place.file,
-               d->owner->place.line);
+        warn(l, yaml_get(top, "owner"), "owner", "'%s' is no longer active (%s:%d); name another owner", d->owner->id, d->owner->place.file,
+             d->owner->place.line);
 }
 
 static void

@@ -48,6 +48,8 @@ put_instance(struct buf *b, const struct instance *i)
     json_member_int(b, "start", (int64_t)i->process.start);
     json_member_int(b, "uid", i->process.uid);
     json_member_str(b, "exe", i->process.exe);
+    json_member_int(b, "exe_device", (int64_t)i->process.exe_device);
+    json_member_int(b, "exe_inode", (int64_t)i->process.exe_inode);
     json_member_str(b, "sha256", i->process.sha256);
     json_member_str(b, "unit", i->process.unit);
     json_member_int(b, "strength", i->strength);
@@ -141,7 +143,8 @@ text(const struct json *object, const char *key, char *to, size_t room)
 static struct instance *
 read_instance(struct writs *w, const struct agent *agent, const struct json *v)
 {
-    struct process p = {.pid = (int)whole(v, "pid"), .start = (uint64_t)whole(v, "start"), .uid = (int)whole(v, "uid"), .gid = -1};
+    struct process p = {.pid = (int)whole(v, "pid"), .start = (uint64_t)whole(v, "start"), .uid = (int)whole(v, "uid"), .gid = -1,
+                        .exe_device = (uint64_t)whole(v, "exe_device"), .exe_inode = (uint64_t)whole(v, "exe_inode")};
     char why[256];
     text(v, "exe", p.exe, sizeof p.exe);
     text(v, "sha256", p.sha256, sizeof p.sha256);

@@ -425,6 +425,17 @@ writ_state(struct writs *w, const struct writ *writ)
 
 /* ------------------------------------------------------------------------------------------------------ start and time */
 
+/* `writ run` proves a process before its program starts: the executable changes then, once, and only the process stays the same. */
+static bool
+still_runs(const struct writ *writ)
+{
+    const struct process *was = &writ->instance->process;
+    struct process now;
+    if (strcmp(writ->session, "run") != 0)
+        return process_alive(was);
+    return !err_failed(process_read(was->pid, &now)) && now.start == was->start;
+}
+
 static const char *
 why_not_again(struct writs *w, const struct writ *writ, const struct estate *estate, enum writ_state *state)
 {
@@ -438,7 +449,7 @@ why_not_again(struct writs *w, const struct writ *writ, const struct estate *est
     if (writs_now(w) >= writ->expires_ms)
         return "its time was over";
     *state = WRIT_COMPLETED;
-    if (!process_alive(&writ->instance->process))
+    if (!still_runs(writ))
         return "its process ended while the server was down";
     (void)estate;
     return NULL;
@@ -509,7 +520,7 @@ sweep_one(struct writs *w, struct writ *writ, int64_t now, enum writ_state *stat
     if (writ->task->idle_ms && now - writ->last_use_ms >= (int64_t)writ->task->idle_ms && writ->effects == NULL)
         return "it was not used";
     *state = WRIT_COMPLETED;
-    if (!process_alive(&writ->instance->process))
+    if (!still_runs(writ))
         return "its process ended";
     (void)w;
     return NULL;

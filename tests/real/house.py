@@ -88,7 +88,7 @@ class House:
 
     def task(self, name, tools, more=""):
         lines = "".join(f"  {k}: {v}\n" for k, v in tools.items())
-        self.put(f"tasks/{name}.yaml", f"purpose: The task {name}\nlifetime: 1h\nidle: 30m\n{more}tools:\n{lines}")
+        self.put(f"tasks/{name}.yaml", f"purpose: The task {name}\nlifetime: 1h\nidle: 30m\n{more}" + (f"tools:\n{lines}" if lines else "tools: {}\n"))
 
     def destination(self, name, server, tools, sensitivity="internal", integrity="trusted", more=""):
         """``server``: {"command": […]} or {"url": …}. Pinned from the real server the first time the house starts."""

@@ -198,8 +198,7 @@ static const struct {
      "agents/bot.yaml:2: owner: people.yaml has no 'zoe'"},
     {"agents/bot.yaml",
      "purpose: p\nowner: cid\nbackup: ben\nkind: autonomous\ntasks: [docs]\nproves:\n  - unix: { uid: 2001, dedicated: true }\n",
-     "agents/bot.yaml:2: owner: 'cid' is no longer active (people.yaml:3): no living owner (law 1); name another owner, or set state: retir"
-     "ed"},
+     "warning: agents/bot.yaml:2: owner: 'cid' is no longer active (people.yaml:3): the backup answers alone; name another owner, or set state: retired"},
     {"agents/bot.yaml",
      "purpose: p\nowner: cid\nbackup: ben\nkind: autonomous\nstate: retired\ntasks: [docs]\nproves:\n  - unix: { uid: 2001, dedicated: true"
      " }\n",
@@ -363,7 +362,7 @@ static const struct {
     {"destinations/files.yaml",
      "owner: cid\nsensitivity: internal\nserver: { command: [/bin/true], roots: [/srv] }\ntools: {read: {effect: read}, write: {effect: wri"
      "te}, pay: {effect: write}}\n",
-     "destinations/files.yaml:1: owner: 'cid' is no longer active (people.yaml:3); name another owner"},
+     "warning: destinations/files.yaml:1: owner: 'cid' is no longer active (people.yaml:3); name another owner"},
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: secret\nserver: { command: [/bin/true], roots: [/srv] }\ntools: {read: {effect: read}, write: {effect: write"
      "}, pay: {effect: write}}\n",

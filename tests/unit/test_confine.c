@@ -675,11 +675,25 @@ reaches(enum level level)
     return full;
 }
 
+/* Asked of the kernel itself, so that a wall that we fail to build is not taken for one that cannot be had. */
+static bool
+machine_could(enum level level)
+{
+    int flags = CLONE_NEWNS | CLONE_NEWNET | (level == USER_NAMESPACE ? CLONE_NEWUSER : 0), status;
+    if (level == LANDLOCK_ONLY)
+        return syscall(444 /* landlock_create_ruleset */, NULL, 0, 1) > 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(unshare(flags) != 0 || (level != USER_NAMESPACE && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0));
+    waitpid(pid, &status, 0);
+    return status == 0;
+}
+
 static int
 try_level(enum level level)
 {
     set_up_host(level == ROOT_OWN_USER ? NOBODY : geteuid());
-    int wrong = reaches(level) ? try_all(level, false) + try_all(level, true) : 0;
+    int wrong = reaches(level) ? try_all(level, false) + try_all(level, true) : machine_could(level);
     tear_down_host();
     return wrong;
 }
@@ -806,6 +820,20 @@ where_namespaces_are_refused(void **state)
     assert_int_equal(as_nobody(refused_namespaces), 0);
 }
 
+/* The kernel grants a new /proc where any other is wholly visible (a build root's, say). */
+static bool
+another_proc(void)
+{
+    char line[1024];
+    int n = 0;
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    while (f && fgets(line, sizeof line, f))
+        n += strstr(line, " - proc ") != NULL;
+    if (f)
+        fclose(f);
+    return n != 1;
+}
+
 /* As in some containers: no new /proc can be had. What it shows then is kept in by Landlock. */
 static int
 covered_proc(void)
@@ -813,13 +841,13 @@ covered_proc(void)
     struct confine_level reached;
     set_up_host(geteuid());
     int wrong = run_probe(USER_NAMESPACE, "read_environ", false, &reached) != STOPPED;
-    bool skipped = !(reached.reached & CONFINE_MOUNTNS);
+    bool skipped = !(reached.reached & CONFINE_MOUNTNS) || another_proc();
     wrong += !skipped && (reached.own_proc || strstr(reached.text, "but the machine's /proc") == NULL);
     wrong += run_probe(USER_NAMESPACE, "kill_host", false, &reached) != STOPPED || !victim_lives();
     wrong += run_probe(USER_NAMESPACE, "read_hidden", true, &reached) != STOPPED;
     wrong += run_probe(USER_NAMESPACE, "background", false, &reached) != STOPPED;
     if (wrong)
-        print_error("%s\n", reached.text);
+        print_error("%d wrong: %s; %s\n", wrong, reached.text, reached.missing);
     tear_down_host();
     return wrong;
 }
