@@ -20,6 +20,7 @@ import house as demo_house
 from house import AUDIT, SUMMARY, House, Unexpected
 
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+LONGEST = 300  # seconds for all of it
 CODES = {"allowed": "32", "done": "32", "refused": "31", "cut": "33", "title": "1", "quiet": "2"}
 
 # What each step is, in words, and how it must come out.
@@ -28,9 +29,9 @@ READER = [
     ("list", True, "list contracts/"),
     ("read", True, "read contracts/acme.md"),
     ("write", False, "write contracts/acme.md"),
-    ("traversal", False, "read contracts/../../payroll/…"),
-    ("symlink", False, "read contracts/shortcut/… (a link)"),
-    ("around", False, "open the file itself, past Writ"),
+    ("traversal", False, "read ../../payroll/salaries.txt"),
+    ("symlink", False, "read a link that leads out"),
+    ("around", False, "open the file, past Writ"),
     ("complete", True, "say that the task is done"),
     ("after", False, "read contracts/acme.md again"),
 ]
@@ -55,11 +56,12 @@ def progress(text):
 
 
 def width():
-    return min(shutil.get_terminal_size((118, 40)).columns, 130)
+    return min(shutil.get_terminal_size((126, 40)).columns, 140)
 
 
 def cut(text, room):
     text = " ".join(text.split())
+    room = max(room, 20)
     return text if len(text) <= room else text[: room - 1] + "…"
 
 
@@ -151,17 +153,23 @@ class Story:
 
     def tamper(self):
         """Verify the log; then change one byte of one record in a copy, and verify that."""
-        key = self.house.ask_json("log", "verify")
-        self.verified = self.house.ask("log", "verify")
+        whole = self.house.ask_json("log", "verify")
+        self.verified = self.house.ask("log", "verify").splitlines()[0]
         denied = self.decisions("invoice-bot", "deny", "write_file")[-1]
         self.record = denied["index"]
         copy = self.house.path("log-copy")
         shutil.copytree(self.house.path("state/log"), copy)
         change_one_byte(os.path.join(copy, "journal"), self.record, b'"deny"', b'"denY"')
-        self.damage = self.house.ask("log", "verify", copy, "--key", key["public_key"], "--origin", key["origin"], expect=1)
-        self.expect(re.search(rf"\b{self.record}\b", self.damage), f"verification does not name record {self.record}:\n{self.damage}")
+        check = ("log", "verify", copy, "--key", whole["key"], "--origin", whole["origin"])
+        found = self.house.ask_json(*check, expect=1)
+        self.expect(found.get("record") == found.get("record_last") == self.record, f"verification does not name record {self.record}: {found}")
+        self.damage = self.house.ask(*check, expect=1).splitlines()[1]
 
     # --------------------------------------------------------------------------------------------------------- summary
+
+    def short(self, text):
+        """As it was said, without the demo's folder and the program's name in front."""
+        return text.removeprefix("refused: ").removeprefix("writ: ").replace(self.house.top + "/", "")
 
     def lines(self, steps, script):
         for name, _, words in script:
@@ -169,34 +177,41 @@ class Story:
             if name == "tools":
                 continue
             kind = "done" if name == "complete" else "cut" if name == "waiting" else "allowed" if step["ok"] else "refused"
-            why = "" if step["ok"] else step["why"].removeprefix("refused: ")
+            why = "" if step["ok"] else self.short(step["why"])
             if name == "waiting":
-                why = self.bot_end.removeprefix("writ: ")
+                why = self.short(self.bot_end)
             if name == "around" and step["ok"]:
-                why = "nothing stops this here: without root the agent has no user of its own"
-            yield f"  {paint(kind, kind.ljust(8))} {words.ljust(36)} {paint('quiet', cut(why, width() - 49))}".rstrip()
+                why = "nothing stops it here: without root the agent has no user of its own"
+            yield f"  {paint(kind, kind.ljust(8))} {words.ljust(32)} {paint('quiet', cut(why, width() - 44))}".rstrip()
+
+    def agent(self, name, run, more):
+        """Two lines about one agent, from what `writ run` said when it opened the writ."""
+        said = re.fullmatch(r"writ: (wr_\w+) is open for \S+, task (\S+) \(proof: (\w+)\); walls: (.*)", run)
+        self.expect(said, f"writ run was to say writ, task, proof and walls: {run}")
+        writ, task, proof, walls = said.groups()
+        yield f"{paint('title', name)} · task {task} · {writ} · proof: {proof} · {more}"
+        for line in textwrap.wrap(f"walls: {walls}", width() - 2, max_lines=2, placeholder=" …"):
+            yield "  " + paint("quiet", line)
 
     def summary(self):
-        seen = self.reader_steps["tools"]["got"]
-        ms = {name: f"{self.cut[name + '_us'] / 1000:.1f} ms" for name in ("memory", "effect", "durable")}
-        yield paint("title", "reader") + f" · an assistant that may read · MCP 2026-07-28 · sees {len(seen)} of {self.offered['files']} tools"
-        yield "  " + paint("quiet", cut(self.reader_run, width() - 2))
+        seen = len(self.reader_steps["tools"]["got"])
+        yield from self.agent("reader", self.reader_run, f"MCP 2026-07-28 · sees {seen} of {self.offered['files']} tools")
         yield from self.lines(self.reader_steps, READER)
         yield ""
-        yield paint("title", "invoice-bot") + " · autonomous, may write one folder and book invoices · MCP 2025-11-25"
-        yield "  " + paint("quiet", cut(self.bot_run, width() - 2))
+        yield from self.agent("invoice-bot", self.bot_run, "MCP 2025-11-25")
         yield from self.lines(self.bot_steps, BOT)
         yield ""
-        yield paint("title", "revoked") + f" · invoice-bot, while it waited: {self.counted()}"
-        yield f"  nothing new could start after {ms['memory']}; the last effect had stopped after {ms['effect']}; on disk after {ms['durable']}"
-        yield "  " + f"started again: {paint('refused', cut(self.again.removeprefix('writ: '), width() - 18))}"
+        memory, effect, durable = (duration(self.cut[name]) for name in ("memory_us", "effect_us", "durable_us"))
+        yield f"{paint('title', 'revoked')} · invoice-bot, while it waited: {self.counted()}"
+        yield f"  nothing new could start after {memory}; the last effect had stopped after {paint('title', effect)}; on disk after {durable}"
+        yield f"  started again: {paint('refused', cut(self.short(self.again), width() - 18))}"
         yield ""
-        yield paint("title", "explained") + f" · writ explain {self.call}"
-        for line in textwrap.wrap(" ".join(self.explained.split()), width() - 2, max_lines=4, placeholder=" …"):
+        yield f"{paint('title', 'explained')} · writ explain {self.call}"
+        for line in textwrap.wrap(" ".join(self.explained.split()), width() - 2, max_lines=5, placeholder=" …"):
             yield "  " + line
         yield ""
-        yield paint("title", "recorded") + f" · {cut(self.verified, width() - 12)}"
-        yield f"  one byte of record {self.record} changed in a copy: {paint('cut', cut(self.damage, width() - 45))}"
+        yield f"{paint('title', 'recorded')} · {cut(self.verified, width() - 12)}"
+        yield f"  one byte of it changed in a copy: {paint('cut', cut(re.sub('^in record [0-9]+: ', '', self.damage), width() - 36))}"
 
     def counted(self):
         parts = []
@@ -204,6 +219,10 @@ class Story:
             n = self.cut[name]
             parts.append(f"{n} {one}{'' if n == 1 else 's'}")
         return ", ".join(parts)
+
+
+def duration(microseconds):
+    return f"{microseconds} µs" if microseconds < 1000 else f"{microseconds / 1000:.1f} ms"
 
 
 def change_one_byte(journal, record, old, new):
@@ -251,6 +270,10 @@ def tell(house):
     return story
 
 
+def too_long(*_):
+    raise Unexpected(f"the demo takes longer than {LONGEST} s; something hangs")
+
+
 def main():
     options = argparse.ArgumentParser(description="The demo of Writ.")
     options.add_argument("--writ", required=True)
@@ -258,13 +281,18 @@ def main():
     options.add_argument("--keep", action="store_true")
     options = options.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(LONGEST)
     house, done = House(options.writ, options.modules), False
     try:
         story = tell(house)
         done = True
     except Unexpected as unexpected:
         print(f"\n{paint('refused', 'demo: not as expected')}: {unexpected}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted", file=sys.stderr)
     finally:
+        signal.alarm(0)
         if options.keep and done:
             house.ask("restore", "--agent", "invoice-bot")
             print("\n" + "\n".join(how_to_go_on(house)))

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -39,16 +40,45 @@ def reachable(path):
 
 
 def processes_with(text):
-    """Ids of processes whose command line names ``text``, without this one."""
+    """Ids of processes whose command line or environment names ``text``, without this one."""
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit() and int(entry) != os.getpid():
-            try:
-                if text.encode() in pathlib.Path("/proc", entry, "cmdline").read_bytes():
-                    found.append(int(entry))
-            except OSError:
-                pass  # it ended meanwhile
+            for name in ("cmdline", "environ"):
+                try:
+                    if text.encode() in pathlib.Path("/proc", entry, name).read_bytes():
+                        found.append(int(entry))
+                        break
+                except OSError:
+                    pass  # it ended meanwhile, or is another user's
     return found
+
+
+def descendants(pid):
+    """{id: start time} of the processes below ``pid``."""
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and started(entry):
+            parents[int(entry)] = int(stat_fields(entry)[1])
+    below = {pid}
+    while True:
+        more = {child for child, parent in parents.items() if parent in below} - below
+        if not more:
+            return {child: started(child) for child in below - {pid}}
+        below |= more
+
+
+def stat_fields(pid):
+    """/proc/PID/stat from the state on; the name before it may hold anything."""
+    try:
+        return pathlib.Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None  # it ended
+
+
+def started(pid):
+    fields = stat_fields(pid)
+    return fields[19] if fields else None
 
 
 class House:
@@ -60,7 +90,14 @@ class House:
         self.top = os.path.realpath(tempfile.mkdtemp(prefix="writ-demo-"))
         os.chmod(self.top, 0o755)
         self.environ = {**os.environ, "WRIT_ESTATE": self.path("estate")}
-        self.modules = self.place_modules(os.path.abspath(modules))
+        try:
+            self.fill(os.path.abspath(modules))
+        except BaseException:
+            shutil.rmtree(self.top)
+            raise
+
+    def fill(self, modules):
+        self.modules = self.place_modules(modules)
         self.node = os.path.realpath(os.path.join(self.modules, ".bin", "node"))
         self.write_documents()
         self.write_ledger()
@@ -106,7 +143,10 @@ class House:
         """The files of estate/, filled in. As root each agent has a user of its own; else all run as one user, a weak proof that the estate
         has to accept."""
         def proof(uid):
-            return f"{{ uid: {uid}, dedicated: true }}" if self.root else f"{{ exe: {self.node} }}"
+            if self.root:
+                return f"{{ uid: {uid}, dedicated: true }}"
+            started_by = [os.path.realpath(sys.executable), os.path.realpath(shutil.which("bash"))]  # this program, and a person's shell
+            return "\n  - unix: ".join(f"{{ exe: {program} }}" for program in started_by)
 
         values = {
             "TOP": self.top, "NODE": self.node, "MODULES": self.modules, "SUMMARY": SUMMARY, "AUDIT": AUDIT, "OWNER_UID": str(os.getuid()),
@@ -166,6 +206,7 @@ class House:
 
     def close(self):
         """End what runs, look that nothing is left, remove the folder. What had to be ended by force is said."""
+        below = descendants(self.server.pid) if self.server else {}
         for process in [*self.agents, *([self.server] if self.server else [])]:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -174,15 +215,18 @@ class House:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
-        left = self.left(5)
+        left = self.left(below, 5)
         for pid in left:
             os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.top)
         if left:
             raise Unexpected(f"{len(left)} process(es) of the demo were still there after the server had ended")
 
-    def left(self, seconds):
+    def left(self, below, seconds):
+        """Processes that name the demo's folder, and those of ``below`` that are still the same."""
         end = time.monotonic() + seconds
-        while processes_with(self.top) and time.monotonic() < end:
+        while True:
+            left = {*processes_with(self.top), *(pid for pid, start in below.items() if started(pid) == start)}
+            if not left or time.monotonic() > end:
+                return left
             time.sleep(0.05)
-        return processes_with(self.top)

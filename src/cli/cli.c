@@ -17,8 +17,8 @@ static const struct {
     {"server", cmd_server},
 };
 
-static void
-say_error(const struct cli *c, const struct err *e)
+void
+cli_say_error(const struct cli *c, const struct err *e)
 {
     struct buf b = buf_make(65536);
     if (c->json) {
@@ -91,7 +91,7 @@ cli_main(int argc, char **argv)
     }
     struct err e = invoke(&c, argc, argv);
     if (err_failed(e))
-        say_error(&c, &e);
+        cli_say_error(&c, &e);
     int status = err_failed(e) ? err_exit_code(e.code) : c.status;
     arena_free(&c.arena);
     return status;

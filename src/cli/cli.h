@@ -59,6 +59,8 @@ struct cli {
 
 /* cli_main(argc, argv): the whole command; returns the exit code. */
 int cli_main(int argc, char **argv);
+/* cli_say_error(c, e): on standard error, as --json asks. */
+void cli_say_error(const struct cli *c, const struct err *e);
 
 /* ------------------------------------------------------------------------------------------------------ options.c */
 
@@ -143,6 +145,8 @@ struct err where_estate(struct cli *c, const char *named, const char **dir) MUST
 /* where_socket(c, name, path): a socket of the server: in --run-dir, $WRIT_RUN_DIR, or the run_dir of writ.yaml (read alone, so that
  * a broken estate does not keep anyone from revoking). */
 struct err where_socket(struct cli *c, const char *name, const char **path) MUST_USE;
+/* where_setting(c, estate, key, path): an absolute path that writ.yaml sets, by reading that file alone. */
+struct err where_setting(struct cli *c, const char *estate, const char *key, const char **path) MUST_USE;
 /* where_file(c, path, max, text): a whole file. */
 struct err where_file(struct cli *c, const char *path, size_t max, struct bytes *text) MUST_USE;
 
@@ -191,6 +195,9 @@ struct pin_counts {
 struct pin_counts pin_diff(struct buf *b, const struct json *old, const struct json *now, size_t width, bool colour);
 /* pin_diff_json(b, old, now): the same as members "added", "removed", "changed" of an open object. */
 struct pin_counts pin_diff_json(struct buf *b, const struct json *old, const struct json *now);
+
+/* log_line(b, record, colour): a record {"index","leaf"} of the log as one line (log_line.c). */
+void log_line(struct buf *b, const struct json *record, bool colour);
 
 /* The commands. */
 struct err cmd_init(struct cli *c), cmd_check(struct cli *c), cmd_serve(struct cli *c), cmd_run(struct cli *c), cmd_mcp(struct cli *c),

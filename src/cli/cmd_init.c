@@ -6,16 +6,23 @@
 #include "estate/estate.h"
 
 static void
-say_written(struct buf *b, const char *dir, bool colour)
+put_line(struct buf *b, const char *before, const char *path, const char *after)
+{
+    buf_puts(b, before);
+    output_clean(b, bytes_str(path), false);
+    buf_puts(b, after);
+}
+
+static void
+say_written(struct buf *b, const char *dir, const char *state, bool colour)
 {
     output_tone(b, colour, TONE_GOOD, "written: ");
-    output_clean(b, bytes_str(dir), false);
-    buf_puts(b, "\n  writ.yaml, people.yaml, and one file each below agents/, destinations/, pins/, policies/ and tasks/\n"
-                "Each file says what its lines mean. Change what is not yours, then\n\n  writ check ");
-    output_clean(b, bytes_str(dir), false);
-    buf_puts(b, "\n  writ serve ");
-    output_clean(b, bytes_str(dir), false);
-    buf_putc(b, '\n');
+    put_line(b, "", dir, "\n  writ.yaml, people.yaml, and one file each below agents/, destinations/, pins/, policies/ and tasks/\n");
+    buf_puts(b, "Each file says what its lines mean; change what is not yours. The server encrypts its state with a key that you make once:\n\n");
+    put_line(b, "  (umask 077; mkdir -p ", state, "; ");
+    put_line(b, "head -c 32 /dev/urandom > ", state, "/master.key)\n\nThen\n\n");
+    put_line(b, "  writ check ", dir, "\n");
+    put_line(b, "  writ serve ", dir, "\n");
 }
 
 struct err
@@ -31,13 +38,16 @@ cmd_init(struct cli *c)
     const char *dir = whole ? arena_str(&c->arena, bytes_str(whole)) : c->words[0];
     free(whole);
     struct buf b = buf_make(65536);
+    const char *state;
+    TRY(where_setting(c, dir, "state_dir", &state));
     if (c->json) {
         json_open(&b, '{');
         json_member_str(&b, "written", dir);
+        json_member_str(&b, "state_dir", state);
         json_close(&b, '}');
         buf_putc(&b, '\n');
     } else {
-        say_written(&b, dir, output_colour(STDOUT_FILENO));
+        say_written(&b, dir, state, output_colour(STDOUT_FILENO));
     }
     return output_send(c, &b);
 }

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -183,7 +182,6 @@ empty(const struct way *w)
     return w->sent == w->n;
 }
 
-/* False when the side it comes from is broken. */
 static void
 way_read(struct way *w)
 {
@@ -238,10 +236,23 @@ relay(int fd, struct way *up, struct way *down)
         if (p[2].revents)
             way_read(down);
         if (p[1].revents && !way_write(up))
-            up->ended = down->ended, up->n = up->sent; /* what the server said before it closed is still to be passed on */
+            *up = (struct way){.from = -1, .to = -1}; /* what the server said before it closed is still to be passed on */
         if (p[0].revents)
             way_read(up);
     }
+}
+
+static struct err
+pass_on(struct cli *c, int fd, const struct buf *early)
+{
+    struct way *up = ARENA_NEW(&c->arena, struct way), *down = ARENA_NEW(&c->arena, struct way);
+    if (up == NULL || down == NULL)
+        return err_make(E_MEMORY, "out of memory");
+    *up = (struct way){.from = STDIN_FILENO, .to = fd, .part = PART};
+    *down = (struct way){.from = fd, .to = STDOUT_FILENO, .part = PIPE_PART, .n = early->n};
+    if (early->n)
+        memcpy(down->at, early->at, early->n);
+    return relay(fd, up, down);
 }
 
 struct err
@@ -251,16 +262,12 @@ cmd_mcp(struct cli *c)
     int fd = -1;
     struct err e = open_session(c, &fd, &early);
     if (err_failed(e)) {
-        fprintf(stderr, "writ: ");
+        cli_say_error(c, &e);
         answer_refusal(c, &e);
+        c->status = err_exit_code(e.code);
+        e = err_ok();
     } else {
-        struct way *up = ARENA_NEW(&c->arena, struct way), *down = ARENA_NEW(&c->arena, struct way);
-        if (up == NULL || down == NULL)
-            return err_make(E_MEMORY, "out of memory");
-        *up = (struct way){.from = STDIN_FILENO, .to = fd, .part = PART};
-        *down = (struct way){.from = fd, .to = STDOUT_FILENO, .part = PIPE_PART};
-        memcpy(down->at, early.at, down->n = early.n);
-        e = relay(fd, up, down);
+        e = pass_on(c, fd, &early);
     }
     if (fd >= 0)
         close(fd);

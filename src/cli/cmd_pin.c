@@ -2,9 +2,12 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "decide/decide.h"
 #include "estate/estate.h"
 
 #define PIN_MAX ((size_t)4 << 20)
@@ -26,7 +29,38 @@ probe(struct cli *c, const char *name, struct json **answer)
     return e;
 }
 
-/* The present pin, read alone: a pin that is damaged is a reason to come here, and the estate does not load then. */
+/* What is written here must be what the server reads. */
+static struct err
+same_estate(struct cli *c, const char *dir)
+{
+    struct json *status;
+    char real[PATH_MAX];
+    TRY(api_get(c, FACE_ADMIN, "/v1/status", &status));
+    const char *served = arena_str(&c->arena, json_text(json_get(status, "estate"), "folder"));
+    if (served && realpath(served, real) && strcmp(real, dir) == 0)
+        return err_ok();
+    return err_make(E_STATE, "the server uses the estate %.120s, not %.120s; name one with --estate", served ? served : "?", dir);
+}
+
+/* Nobody accepted a pin whose digest does not fit; to compare with it would hide what was slipped in. */
+static bool
+pin_is_damaged(struct cli *c, const char *dir, const char *name)
+{
+    char file[160];
+    struct findings f = {0};
+    struct estate *estate = NULL;
+    bool damaged = false;
+    snprintf(file, sizeof file, "pins/%s.json", name);
+    struct err e = estate_load(c->env, dir, decide_builtin(), &f, &estate);
+    for (size_t i = 0; err_failed(e) && i < f.n; i++)
+        damaged |= f.list[i].level == FINDING_ERROR && strcmp(f.list[i].file, file) == 0;
+    findings_free(&f);
+    if (estate)
+        estate_unref(estate);
+    return damaged;
+}
+
+/* The present pin, read alone: the estate may not load because of it. */
 static struct err
 present_pin(struct cli *c, const char *dir, const char *name, const struct json **tools, bool *damaged)
 {
@@ -40,7 +74,8 @@ present_pin(struct cli *c, const char *dir, const char *name, const struct json 
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return err_ok();
     TRY(where_file(c, path, PIN_MAX, &text));
-    *damaged = err_failed(json_parse(&c->arena, text, NULL, &pin)) || !json_is(json_get(pin, "tools"), JSON_ARRAY);
+    bool whole = !err_failed(json_parse(&c->arena, text, NULL, &pin)) && json_is(json_get(pin, "tools"), JSON_ARRAY);
+    *damaged = !whole || pin_is_damaged(c, dir, name);
     if (!*damaged)
         *tools = json_get(pin, "tools");
     return err_ok();
@@ -61,7 +96,7 @@ ask_yes(struct cli *c, const char *name)
 }
 
 static struct err
-accept(struct cli *c, const char *dir, const char *name, const struct json *probed)
+accept_tools(struct cli *c, const char *dir, const char *name, const struct json *probed)
 {
     struct json *answer;
     struct api_request q = {.face = FACE_ADMIN, .method = "POST", .target = "/v1/reload", .timeout_ms = RELOAD_MS};
@@ -78,7 +113,7 @@ show(struct cli *c, struct buf *b, const struct json *old, bool damaged, const s
     if (c->json)
         return pin_diff_json(b, old, now);
     if (damaged)
-        output_tone(b, colour, TONE_BAD, "The present pin cannot be read; all tools are shown as new.\n");
+        output_tone(b, colour, TONE_BAD, "The present pin is damaged or was changed by hand; all tools are shown as new.\n");
     struct pin_counts n = pin_diff(b, old, now, output_width(STDOUT_FILENO), colour);
     output_clean(b, json_text(probed, "server"), false);
     buf_printf(b, ": %zu tools; %zu added, %zu removed, %zu changed\n", now->count, n.added, n.removed, n.changed);
@@ -95,6 +130,7 @@ cmd_pin(struct cli *c)
     bool damaged, written = false;
     TRY(api_id("destination", name));
     TRY(where_estate(c, NULL, &dir));
+    TRY(same_estate(c, dir));
     TRY(probe(c, name, &probed));
     TRY(present_pin(c, dir, name, &old, &damaged));
     if (c->json)
@@ -105,7 +141,7 @@ cmd_pin(struct cli *c)
         TRY(output_send(c, &b));
     struct err e = differs ? ask_yes(c, name) : err_ok();
     if (differs && !err_failed(e)) {
-        e = accept(c, dir, name, probed);
+        e = accept_tools(c, dir, name, probed);
         written = !err_failed(e);
     }
     if (c->json) {

@@ -77,8 +77,10 @@ put_text(struct buf *b, const struct log_at *at, const struct tlog_report *r)
         buf_printf(b, "in record %llu: ", (unsigned long long)r->record);
     else if (r->have_record)
         buf_printf(b, "between records %llu and %llu: ", (unsigned long long)r->record, (unsigned long long)r->record_last);
-    output_clean(b, bytes_str(r->text), true);
-    buf_puts(b, r->text[0] ? "\n" : "");
+    if (!r->ok) {
+        output_clean(b, bytes_str(r->text), true);
+        buf_putc(b, '\n');
+    }
     output_clean(b, bytes_str(at->origin), false);
     buf_puts(b, " in ");
     output_clean(b, bytes_str(at->folder), false);

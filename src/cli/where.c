@@ -120,8 +120,8 @@ where_file(struct cli *c, const char *path, size_t max, struct bytes *text)
     return e;
 }
 
-static struct err
-run_dir_of(struct cli *c, const char *estate, const char **dir)
+struct err
+where_setting(struct cli *c, const char *estate, const char *key, const char **out)
 {
     struct bytes text;
     struct yaml *top;
@@ -132,11 +132,11 @@ run_dir_of(struct cli *c, const char *estate, const char **dir)
     TRY(where_file(c, path, YAML_MAX_BYTES, &text));
     struct err e = yaml_parse(&c->arena, text, &top, &mark);
     if (err_failed(e))
-        return err_wrap(e, "%.120s:%d (name the sockets' folder with --run-dir)", path, mark.line);
-    const struct yaml *y = yaml_get(top, "run_dir");
+        return err_wrap(e, "%.160s:%d", path, mark.line);
+    const struct yaml *y = yaml_get(top, key);
     if (y == NULL || y->type != YAML_TEXT || y->text.at[0] != '/')
-        return err_make(E_ESTATE, "%.160s: run_dir must be an absolute path; or name it with --run-dir", path);
-    *dir = (const char *)y->text.at;
+        return err_make(E_ESTATE, "%.160s: %s must be an absolute path", path, key);
+    *out = (const char *)y->text.at;
     return err_ok();
 }
 
@@ -148,7 +148,9 @@ where_socket(struct cli *c, const char *name, const char **path)
         dir = from_env;
     if (dir == NULL) {
         TRY(where_estate(c, NULL, &estate));
-        TRY(run_dir_of(c, estate, &dir));
+        struct err e = where_setting(c, estate, "run_dir", &dir);
+        if (err_failed(e))
+            return err_wrap(e, "where the server listens is not known; name the folder with --run-dir");
     }
     *path = joined(c, dir, name);
     return *path ? err_ok() : err_make(E_MEMORY, "out of memory");

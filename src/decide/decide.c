@@ -94,10 +94,10 @@ static void
 edit_policy(struct decision *d, const struct tally *t, size_t policy)
 {
     struct cedar_str file = cedar_policy_file(t->policies, policy), id = cedar_policy_id(t->policies, policy);
-    if (id.n > 8 && memcmp(id.at, "builtin/", 8) == 0)
+    if (file.n == 7 && memcmp(file.at, "builtin", 7) == 0) /* not by its id: an estate's own policy may stand in for a built-in one */
         snprintf(d->edit, sizeof d->edit, "policies/: declare a policy with @id(\"%.*s\") to replace the built-in one", (int)id.n, id.at);
     else
-        snprintf(d->edit, sizeof d->edit, "policies/%.*s:%u (policy %.*s)", (int)file.n, file.at, cedar_policy_line(t->policies, policy),
+        snprintf(d->edit, sizeof d->edit, "%.*s:%u (policy %.*s)", (int)file.n, file.at, cedar_policy_line(t->policies, policy),
                  (int)id.n, id.at);
 }
 
@@ -235,6 +235,15 @@ decide(const struct snapshot *s, const struct call *call, struct cedar_scratch *
     }
 }
 
+static bool
+task_covers(const struct task *task, const struct call *call)
+{
+    for (size_t i = 0; i < task->n_grants; i++)
+        if (grant_covers(&task->grants[i], call))
+            return true;
+    return false;
+}
+
 bool
 decide_listed(const struct snapshot *s, const struct call *call, struct cedar_scratch *scratch, struct arena *a)
 {
@@ -242,11 +251,10 @@ decide_listed(const struct snapshot *s, const struct call *call, struct cedar_sc
     struct err e;
     struct cedar_answer answer;
     struct tally t;
-    bool covered = false;
+    const struct task *now = estate_task(s->estate, call->writ->task->id);
     (void)a;
-    for (size_t i = 0; i < call->writ->task->n_grants && !covered; i++)
-        covered = grant_covers(&call->writ->task->grants[i], call);
-    if (!covered || !evaluate(s, call, call_tier(call, why), false, scratch, &e, &answer))
+    if (!task_covers(call->writ->task, call) || now == NULL || !task_covers(now, call) ||
+        !evaluate(s, call, call_tier(call, why), false, scratch, &e, &answer))
         return false;
     bool perhaps = answer.n_permits > 0;
     for (size_t i = 0; i < answer.n_errors; i++)

@@ -22,7 +22,8 @@ struct keys;
 
 /*
  * keys_start(env, dir, master, passphrase, out): start the signer as a child (this same executable, argv "keys" and the socket's
- * number), on the key folder ${dir} (mode 0700). ${passphrase} only for KEYS_MASTER_PASSPHRASE. On first use it makes the keys.
+ * number), on the key folder ${dir} (mode 0700; made when it is not there). ${passphrase} (8 bytes or more) only for
+ * KEYS_MASTER_PASSPHRASE. On first use it makes the keys. One signer a folder. The child ignores SIGTERM, SIGINT and SIGHUP.
  * Errors: E_KEYS with the reason (wrong master key, folder readable by others, damaged file).
  */
 struct err keys_start(struct env *env, const char *dir, const struct keys_master *master, const struct secret *passphrase,
@@ -41,10 +42,10 @@ enum keys_key { KEYS_LOG /* Ed25519: tree heads */, KEYS_TOKEN /* ES256: writ to
 struct err keys_public(struct keys *k, enum keys_key key, struct arena *a, struct bytes *spki_der) MUST_USE;
 
 /*
- * keys_sign_checkpoint(k, origin, size, root, note, n): sign the tree head (C2SP signed note text "origin\nsize\nroot\n") with
+ * keys_sign_checkpoint(k, origin, size, root, sig): sign the tree head (C2SP signed note text "origin\nsize\nroot\n") with
  * KEYS_LOG. The signer remembers, on disk before it answers, the greatest size it signed and its root: a smaller size, or another
  * root for the same size, is refused with E_KEYS. That a bigger tree contains the smaller one is the log's duty; its verifier checks.
- * ${sig}: 64 bytes Ed25519.
+ * ${origin} is 1 to 128 bytes without spaces; the first one is the only one from then on. ${sig}: 64 bytes Ed25519.
  */
 struct err keys_sign_checkpoint(struct keys *k, struct bytes origin, uint64_t size, const uint8_t root[32], uint8_t sig[64]) MUST_USE;
 
@@ -57,7 +58,9 @@ struct err keys_sign_token(struct keys *k, struct bytes claims, struct arena *a,
 /*
  * Sealed secrets of destinations, by name ([a-z0-9._-], at most 64 characters). Encrypted at rest (AES-256-GCM, the name as associated
  * data). keys_release gives one only with a ticket: the id of the active lease or call it is for, the destination, and the purpose
- * ("spawn", "header"); the signer counts and rate-limits releases and binds each secret to the destinations it was sealed for.
+ * ("spawn", "header"); the signer counts and rate-limits releases and binds each secret to the destination it was sealed for (sealing
+ * again replaces both). Values have 1 to 32768 bytes; at most 1024 secrets. E_NOT_FOUND: no such secret; E_BUSY: more than 600 releases
+ * of one within a minute; E_KEYS: everything else that is refused.
  */
 struct err keys_seal(struct keys *k, struct bytes name, struct bytes destination, struct bytes value) MUST_USE;
 struct err keys_release(struct keys *k, struct bytes name, struct bytes destination, struct bytes ticket, struct secret *out) MUST_USE;

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -357,6 +358,15 @@ on_retry(uv_timer_t *t)
     on_connection(&l->uv.stream, 0);
 }
 
+/* Whoever handed a listening socket over shares its flags, and libuv accepts until it would block: it must not be made to. */
+static void
+keep_nonblocking(uv_stream_t *listener)
+{
+    uv_os_fd_t fd;
+    if (uv_fileno((uv_handle_t *)listener, &fd) == 0)
+        fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+}
+
 static void
 on_connection(uv_stream_t *stream, int status)
 {
@@ -371,6 +381,7 @@ on_connection(uv_stream_t *stream, int status)
     struct tls_session *tls = NULL;
     struct err e = s->tls ? tls_open(s->tls, NULL, &tls) : err_ok();
     struct err accepted = conn_accept(&sc->conn, stream, tls);
+    keep_nonblocking(stream);
     if (err_failed(e) || err_failed(accepted))
         return server_close(sc, false);
     if (s->n > s->limits.connections)

@@ -285,7 +285,9 @@ known_target(struct serve *s, enum selector selector, struct bytes id)
     char name[80];
     struct snapshot *snap = serve_snapshot(s);
     snprintf(name, sizeof name, "%.*s", BYTES_CUT(id, 64));
-    bool known = selector == BY_THE_AGENT   ? estate_agent(snap->estate, name) != NULL
+    bool whole = id.n <= 64 && bytes_find(id, 0) == id.n; /* a part of a name is another name */
+    bool known = !whole                       ? false
+                 : selector == BY_THE_AGENT   ? estate_agent(snap->estate, name) != NULL
                  : selector == BY_OWNER       ? estate_person(snap->estate, name) != NULL
                  : selector == BY_DESTINATION ? estate_destination(snap->estate, name) != NULL
                                               : true;

@@ -149,11 +149,15 @@ ended(struct http_exchange *x, bool aborted)
         h->x = NULL; /* opened() is still to come, or the stream has taken over */
 }
 
-static void
+/* Whole or not at all: a part of a name is another name; of two, nobody knows which counts. */
+static struct err
 header_text(const struct http_request *r, const char *name, char *to, size_t room)
 {
     struct bytes v = http_header(&r->headers, name);
+    if (v.n >= room || http_header_count(&r->headers, name) > 1)
+        return err_make(E_USAGE, "%s must stand once, with at most %zu bytes", name, room - 1);
     snprintf(to, room, "%.*s", BYTES_CUT(v, room - 1));
+    return err_ok();
 }
 
 static struct err
@@ -168,12 +172,14 @@ read_request(struct shim *h, const struct http_request *r)
     if (name.n == 0 || name.n >= sizeof h->destination)
         return err_make(E_NOT_FOUND, "name a destination");
     memcpy(h->destination, name.at, name.n);
-    header_text(r, "writ-agent", h->agent, sizeof h->agent);
-    header_text(r, "writ-task", h->task, sizeof h->task);
+    TRY(header_text(r, "writ-agent", h->agent, sizeof h->agent));
+    TRY(header_text(r, "writ-task", h->task, sizeof h->task));
     struct bytes purpose = http_header(&r->headers, "writ-purpose");
     size_t n = 0;
     if (purpose.n > 2600 || (purpose.n && !bytes_unbase64url(purpose, (uint8_t *)h->purpose, &n)) || n > 2000)
         return err_make(E_USAGE, "Writ-Purpose is base64url of at most 2000 bytes");
+    if (!bytes_utf8(bytes_make(h->purpose, n)) || memchr(h->purpose, 0, n))
+        return err_make(E_USAGE, "Writ-Purpose must be UTF-8 text without zeros");
     h->purpose[n] = 0;
     return err_ok();
 }

@@ -19,10 +19,13 @@ struct reload {
 static void
 put_findings(const struct findings *f, struct buf *b)
 {
-    for (size_t i = 0; i < f->n; i++) {
-        const struct finding *k = &f->list[i];
-        buf_printf(b, "%s:%d: %s: %s\n", k->file, k->line, k->level == FINDING_ERROR ? "error" : "warning", k->text);
-    }
+    static const enum finding_level order[] = {FINDING_ERROR, FINDING_WARNING}; /* what is cut short at the end should be the warnings */
+    for (size_t level = 0; level < 2; level++)
+        for (size_t i = 0; i < f->n; i++) {
+            const struct finding *k = &f->list[i];
+            if (k->level == order[level])
+                buf_printf(b, "%s:%d: %s: %s\n", k->file, k->line, k->level == FINDING_ERROR ? "error" : "warning", k->text);
+        }
 }
 
 static void

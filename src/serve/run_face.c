@@ -16,6 +16,7 @@
 
 #define MESSAGE_BYTES 16384
 #define RUNS_MAX 4096
+#define SILENT_MAX 256 /* connections of one user that have no writ */
 
 struct runs {
     struct serve *serve;
@@ -206,11 +207,15 @@ listens_on_loopback(int fd)
            address.sin_addr.s_addr == htonl(INADDR_LOOPBACK) && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &m) == 0 && listening;
 }
 
-static void
+/* Whole or not at all: a part of a name is another name. */
+static struct err
 copy_text(const struct json *m, const char *key, char *to, size_t room)
 {
     struct bytes v = json_text(m, key);
+    if (v.n >= room || bytes_find(v, 0) != v.n)
+        return err_make(E_USAGE, "\"%s\" must be a text of at most %zu bytes without zeros", key, room - 1);
     snprintf(to, room, "%.*s", BYTES_CUT(v, room - 1));
+    return err_ok();
 }
 
 static struct err
@@ -242,11 +247,15 @@ open_writ(struct run *r, const struct json *m)
     char agent[65], wanted[65], confinement[200], on_behalf_of[65];
     const struct json *confined = json_get(m, "confined");
     int pid = 0;
-    copy_text(m, "agent", agent, sizeof agent);
-    copy_text(m, "task", wanted, sizeof wanted);
-    copy_text(m, "confinement", confinement, sizeof confinement);
-    copy_text(m, "on_behalf_of", on_behalf_of, sizeof on_behalf_of);
-    struct err e = check_open(r, m, &pid);
+    struct err e = copy_text(m, "agent", agent, sizeof agent);
+    if (!err_failed(e))
+        e = copy_text(m, "task", wanted, sizeof wanted);
+    if (!err_failed(e))
+        e = copy_text(m, "confinement", confinement, sizeof confinement);
+    if (!err_failed(e))
+        e = copy_text(m, "on_behalf_of", on_behalf_of, sizeof on_behalf_of);
+    if (!err_failed(e))
+        e = check_open(r, m, &pid);
     if (!err_failed(e))
         e = attest_child(r, pid);
     if (!err_failed(e))
@@ -365,16 +374,26 @@ run_readable(uv_poll_t *poll, int status, int events)
 
 /* ---------------------------------------------------------------------------------------------------------- accepting */
 
+/* Connections of a user that have not opened a writ: everyone may connect, but nobody may take every place. */
+static size_t
+silent_of(const struct runs *runs, int uid)
+{
+    size_t n = 0;
+    for (const struct run *r = runs->list; r; r = r->next)
+        n += r->peer_uid == uid && r->writ == NULL;
+    return n;
+}
+
 static struct err
 accept_one(struct runs *runs, int fd)
 {
     struct ucred cred;
     socklen_t n = sizeof cred;
-    struct run *r = runs->n < RUNS_MAX ? calloc(1, sizeof *r) : NULL;
-    if (r == NULL || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) != 0) {
-        free(r);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) != 0)
+        return err_system("looking at who connects");
+    struct run *r = runs->n < RUNS_MAX && silent_of(runs, (int)cred.uid) < SILENT_MAX ? calloc(1, sizeof *r) : NULL;
+    if (r == NULL)
         return err_make(E_BUSY, "too many runs");
-    }
     *r = (struct run){.runs = runs, .fd = fd, .peer_pid = cred.pid, .peer_uid = (int)cred.uid, .peer_gid = (int)cred.gid, .listener = -1};
     r->proof.pidfd = -1;
     if (uv_poll_init(loop_uv(runs->serve->loop), &r->poll, fd) != 0) {

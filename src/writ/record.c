@@ -182,6 +182,14 @@ read_fields(struct writ *writ, const struct json *v)
     writ->refused = (uint64_t)whole(v, "refused");
 }
 
+/* These index tables of names. */
+static bool
+origin_known(const struct json *v)
+{
+    int64_t source = whole(v, "source"), by = whole(v, "by"), strength = whole(json_get(v, "instance"), "strength");
+    return source >= 0 && source <= PURPOSE_DEFAULT && by >= 0 && by <= BY_TEMPLATE && strength >= 0 && strength <= PROOF_PROGRAM;
+}
+
 struct err
 writ_unrecord(struct writs *w, struct estate *estate, struct bytes body, struct writ **out)
 {
@@ -193,6 +201,8 @@ writ_unrecord(struct writs *w, struct estate *estate, struct bytes body, struct 
     int64_t state = err_failed(e) ? -1 : whole(v, "state");
     if (!err_failed(e) && (state < 0 || state > WRIT_EXPIRED))
         e = err_make(E_STORE, "a writ in the store has no known state");
+    if (!err_failed(e) && !origin_known(v))
+        e = err_make(E_STORE, "a writ in the store says in no known way where its purpose or its proof came from");
     if (err_failed(e)) {
         arena_free(&a);
         return e;
@@ -205,7 +215,7 @@ writ_unrecord(struct writs *w, struct estate *estate, struct bytes body, struct 
     if (writ) {
         struct bytes purpose = json_text(v, "purpose");
         read_fields(writ, v);
-        writ->purpose = strndup((const char *)purpose.at, purpose.n);
+        writ->purpose = purpose.n ? strndup((const char *)purpose.at, purpose.n) : strdup("");
         writ->instance = read_instance(w, declared, json_get(v, "instance"));
         writ->state = (enum writ_state)state;
         writ->agent = declared;

@@ -441,7 +441,7 @@ writs_revoke(struct writs *w, enum selector selector, struct bytes id, const cha
         free(r);
         return e;
     }
-    struct arena a = {0};
+    struct arena a = {.max = (size_t)1 << 30}; /* everything may have to go at once */
     struct err e = commit_cut(w, &c, block, &a);
     saved_all(w, &c, !err_failed(e));
     arena_free(&a);

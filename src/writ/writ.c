@@ -139,8 +139,8 @@ set_purpose(struct writ *writ, const struct writ_request *r)
     struct bytes text = r->purpose.n ? r->purpose : bytes_str(r->task->purpose);
     if (text.n > 2000)
         return err_make(E_LIMIT, "a purpose of %zu bytes; at most 2000 are kept", text.n);
-    if (!bytes_utf8(text))
-        return err_make(E_USAGE, "the purpose is not valid UTF-8");
+    if (!bytes_utf8(text) || bytes_find(text, 0) != text.n)
+        return err_make(E_USAGE, "the purpose is not valid UTF-8 text without zeros");
     writ->purpose = text.n ? strndup((const char *)text.at, text.n) : strdup("");
     writ->source = r->purpose.n ? PURPOSE_STATED : PURPOSE_DEFAULT;
     writ->by = r->purpose.n ? r->by : BY_TEMPLATE;

@@ -1,6 +1,6 @@
 /*
  * An MCP server (2026-07-28, HTTP) that costs almost nothing, to stand behind a proxy whose cost is measured: bench_stub 127.0.0.1:4710.
- * One tool, "echo"; every answer has the id of its request.
+ * Two tools, "echo" and "danger"; every answer has the id of its request.
  */
 #include <stdio.h>
 
@@ -10,7 +10,8 @@
 static const char discovered[] = "{\"supportedVersions\":[\"2026-07-28\"],\"capabilities\":{\"tools\":{}},\"resultType\":\"complete\",\"ttlMs\":0,"
                                  "\"cacheScope\":\"private\",\"_meta\":{\"io.modelcontextprotocol/serverInfo\":{\"name\":\"stub\",\"version\":\"1\"}}}";
 static const char listed[] = "{\"tools\":[{\"name\":\"echo\",\"description\":\"echo\",\"inputSchema\":{\"type\":\"object\",\"properties\":"
-                             "{\"text\":{\"type\":\"string\"}},\"required\":[\"text\"]}}],\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\"}";
+                             "{\"text\":{\"type\":\"string\"}},\"required\":[\"text\"]}},{\"name\":\"danger\",\"inputSchema\":{\"type\":\"object\",\"properties\":"
+                             "{\"what\":{\"type\":\"string\"}}}}],\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\"}";
 static const char called[] = "{\"content\":[{\"type\":\"text\",\"text\":\"The quick brown fox jumps over the lazy dog\"}],\"resultType\":\"complete\"}";
 
 static void

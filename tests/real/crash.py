@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from house import BOT, IS_ROOT, READER, WRIT, House, Refused, UnixConnection, fixture_command
+from house import IS_ROOT, READER, ROOT, WRIT, House, Refused
 import socket
 
 WINDOW = 0.35  # s: the stated 100 ms of tier light and standard, and time to be scheduled on a busy machine
@@ -65,7 +65,7 @@ def admin(house, acks, seed):
     rnd = random.Random(seed)
     try:
         while True:
-            time.sleep(rnd.uniform(0.005, 0.06))
+            time.sleep(rnd.uniform(0.005, 0.15))
             active = [w["id"] for w in house.api("GET", "/v1/writs", timeout=5)["writs"] if w["state"] == "active"]
             if not active:
                 continue
@@ -132,7 +132,7 @@ def check(house, book, found, killed, opens_before):
     for kind, at, what in found:
         if kind == "refused" and at < killed - WINDOW and what not in logged:
             wrong(house, f"the decision {what}, {killed - at:.3f} s before the kill, is not in the log")
-    verify = subprocess.run([WRIT, "--estate", house.estate, "log", "verify"], capture_output=True, text=True)
+    verify = subprocess.run([WRIT, "log", "verify", "--estate", house.estate], capture_output=True, text=True)
     if verify.returncode != 0:
         wrong(house, "the log does not verify: " + verify.stdout + verify.stderr)
     return len(writs), opens
@@ -143,12 +143,17 @@ def main():
     seed = int(os.environ.get("SEED", str(int(time.time()))))
     rnd = random.Random(seed)
     house = House()
-    house.destination("fix", fixture_command(), {})
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        where = f"127.0.0.1:{s.getsockname()[1]}"
+    stub = subprocess.Popen([os.environ.get("WRIT_STUB", os.path.join(ROOT, "build/tests/bench/bench_stub")), where])
+    server = {"url": f"http://{where}/mcp"}
+    house.destination("fix", server, {})
     house.task("work", {})
     house.agent("reader", READER, ["work"])
     house.start()
     house.pin("fix")
-    house.destination("fix", fixture_command(), {"echo": "{ effect: read }", "danger": "{ effect: irreversible }"})
+    house.destination("fix", server, {"echo": "{ effect: read }", "danger": "{ effect: irreversible }"})
     house.task("work", {"fix/echo": "{}", "fix/danger": "{}"})
     house.stop()
     book, total, counts = Book(), 0, {"open": 0, "call": 0, "refused": 0, "revoked": 0, "closed": 0}
@@ -175,6 +180,8 @@ def main():
         print(f"run {run + 1}: {opens} opened, {len(book.revoked)} revoked and {len(book.closed)} closed so far, {total} writs, all as acknowledged",
               flush=True)
     house.close()
+    stub.kill()
+    stub.wait()
     print(f"crash: {runs} kills; acknowledged: " + ", ".join(f"{v} {k}" for k, v in counts.items()) + "; nothing lost, nothing came back, store and log agree, "
           f"the log verifies (seed {seed})")
 

@@ -99,7 +99,7 @@ class House:
 
     def pin(self, name):
         """Ask the real server for its tools; the file that `writ destination pin` writes."""
-        subprocess.run([WRIT, "--estate", self.estate, "destination", "pin", name, "--yes"], check=True, stdout=subprocess.DEVNULL,
+        subprocess.run([WRIT, "destination", "pin", name, "--yes", "--estate", self.estate], check=True, stdout=subprocess.DEVNULL,
                        timeout=DEADLINE)
 
     def start(self, wait=True, env=None):
@@ -171,7 +171,7 @@ class House:
         """`writ run` with a command: the process, its output in pipes."""
         user = ["--user", str(uid)] if IS_ROOT and uid is not None else []
         popen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": "/", "text": True} | popen
-        return subprocess.Popen([WRIT, "--estate", self.estate, "run", "--agent", agent, "--task", task or "work", "--confine", confine, *user, *options,
+        return subprocess.Popen([WRIT, "run", "--estate", self.estate, "--agent", agent, "--task", task or "work", "--confine", confine, *user, *options,
                                  "--", *command], **popen)
 
     def writs(self):
@@ -240,6 +240,74 @@ class Lines:
             self.process.wait()
         self.process.stdout.close()
         self.process.stderr.close()
+
+
+class Endpoint:
+    """A private endpoint without `writ run`: a process that only waits, its writ, and plain HTTP to its address. Close ends the task."""
+
+    def __init__(self, house, agent="reader", task="work", uid=READER, **more):
+        user = {"user": uid, "group": uid, "extra_groups": []} if IS_ROOT else {}
+        self.process = subprocess.Popen(["sleep", "1000"], cwd="/", **user)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port, self.secret, self.uid = self.listener.getsockname()[1], os.urandom(16).hex(), uid
+        self.life = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.life.settimeout(DEADLINE)
+        self.life.connect(os.path.join(house.run, "run.sock"))
+        self.ids = 0
+        message = {"op": "open", "agent": agent, "task": task, "purpose": "a test", "pid": self.process.pid, "secret": self.secret,
+                   "port": self.port, "confined": False, "confinement": ""} | more
+        socket.send_fds(self.life, [json.dumps(message).encode()], [self.listener.fileno()])
+        answer = json.loads(self.life.recv(65536))
+        if "writ" not in answer:
+            self.close()
+            raise Refused(0, answer["error"])
+        self.writ = answer["writ"]
+
+    def connect(self):
+        """A connection whose other end belongs to the agent's user: the server looks it up."""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+        if IS_ROOT:
+            os.setresuid(-1, self.uid, -1)
+        try:
+            c.connect()
+        finally:
+            if IS_ROOT:
+                os.setresuid(-1, 0, -1)
+        return c
+
+    def send(self, method, path, body=None, headers=()):
+        """→ connection and response; the body of the response is not read."""
+        c = self.connect()
+        given = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"} if body is not None else {"Accept": "text/event-stream"}
+        c.request(method, f"/{self.secret}/{path}", json.dumps(body) if body is not None else None, given | dict(headers))
+        return c, c.getresponse()
+
+    def post(self, destination, method, params=None, era="modern", session=None):
+        """→ connection, response. ``session``: of the older era."""
+        self.ids += 1
+        params = dict(params or {})
+        headers = {}
+        if era == "modern":
+            params["_meta"] = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}} | params.get("_meta", {})
+            headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method}
+            if "name" in params or "uri" in params:
+                headers["Mcp-Name"] = params.get("name") or params["uri"]
+        elif session:
+            headers = {"Mcp-Session-Id": session}
+        return self.send("POST", f"mcp/{destination}", {"jsonrpc": "2.0", "id": self.ids, "method": method, "params": params}, headers)
+
+    def call(self, destination, tool, **arguments):
+        c, r = self.post(destination, "tools/call", {"name": tool, "arguments": arguments})
+        try:
+            return json.loads(r.read())
+        finally:
+            c.close()
+
+    def close(self):
+        for s in (self.life, self.listener):
+            s.close()
+        self.process.kill()
+        self.process.wait()
 
 
 def fixture_command():

@@ -42,6 +42,15 @@ async def rooted(context):
     return types.ListRootsResult(roots=[types.Root(uri="file:///a-root", name="a root")])
 
 
+async def tools(client, step):
+    page = await client.list_tools()
+    found = [t.name for t in page.tools]
+    while page.next_cursor:
+        page = await client.list_tools(cursor=page.next_cursor)
+        found += [t.name for t in page.tools]
+    return found
+
+
 async def wait(client, step):
     await asyncio.sleep(step["ms"] / 1000)
 
@@ -51,7 +60,7 @@ async def names(wanted, member, key):
 
 
 STEPS = {
-    "list": lambda c, s: names(c.list_tools(), "tools", "name"),
+    "list": tools,
     "call": call,
     "resources": lambda c, s: names(c.list_resources(), "resources", "uri"),
     "prompts": lambda c, s: names(c.list_prompts(), "prompts", "name"),

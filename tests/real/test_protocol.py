@@ -53,7 +53,7 @@ READ = "{ effect: read }"
 
 
 def fixture_tools():
-    names = ("echo", "add", "count", "fail", "env", "die", "meta", "measure", "wait", "cancelled", "header", "fickle")
+    names = ("echo", "add", "count", "fail", "env", "die", "meta", "measure", "wait", "cancelled", "digest", "fickle")
     return {n: READ for n in names} | {"danger": "{ effect: irreversible }"}
 
 
@@ -187,7 +187,7 @@ def steps_of(name, era, docs, sdk):
                 "not granted": call("list_directory", arguments={"path": docs}),
                 "bad argument": call("read_text_file", arguments={"path": [path]}),
                 "tool error": call("read_text_file", arguments={"path": os.path.join(docs, "none.txt")}),
-                "resources not granted": {"op": "resources"}} | (OLD_ONLY if old else {})
+                "resources not granted": {"op": "resources"}} | ({"ping": OLD_ONLY["ping"]} if old else {})
     if name == "everything":
         return {"list": {"op": "list"}, "call": call("echo", arguments={"message": "hello"}), "sum": call("get-sum", arguments={"a": 2, "b": 3}),
                 "structured": call("get-structured-content", arguments={"location": "Chicago"}),
@@ -207,7 +207,7 @@ def steps_of(name, era, docs, sdk):
         more |= {"resources not granted": {"op": "resources"}, "read refused": {"op": "read", "uri": "note://one"}, "dies": call("die"),
                  "call after death": call("echo", arguments={"text": "again"})}
     else:
-        more |= {"resources": {"op": "resources"}, "read": {"op": "read", "uri": "note://one"}}
+        more |= {"read": {"op": "read", "uri": "note://one"}, "read outside": {"op": "read", "uri": "file:///etc/passwd"}}
     return FIXTURE_STEPS | more
 
 
@@ -280,8 +280,13 @@ def told(words):
 
 
 def check_progress(c, key):
-    ticks = c.ok(key)["progress"]
     n = 2 if c.upstream == "everything" else 3
+    raw = c.all[key].get("raw")
+    if raw is None:
+        ticks = c.ok(key)["progress"]
+    else:  # on the wire: a client that gets the last tick and the result in one piece may forget the tick
+        assert [m.get("method") for m in raw] == ["notifications/progress"] * n + [None], "all progress comes before the result"
+        ticks = [m["params"] for m in raw[:-1]]
     assert [t["progress"] for t in ticks] == list(range(1, n + 1)) and {t["total"] for t in ticks} == {n}
 
 
@@ -373,7 +378,7 @@ CHECKS = {
     "elicitation": check_asked({"action": "accept", "content": {"color": "blue"}}),
     "roots": check_asked({"roots": [{"uri": "file:///a-root", "name": "a root"}]}),
     "dies": check_dies, "call after death": text_is("again"), "resources not granted": gives([]), "prompts not granted": gives([]),
-    "resources": lambda c, k: gives(["note://old" if c.upstream == "legacy" else "note://one"])(c, k), "read": check_read,
+    "resources": gives(["note://old"]), "read": check_read, "read outside": check_read_refused,
     "read refused": check_read_refused, "prompt": check_prompt, "prompts": lambda c, k: check_nothing(c, k) or c.ok(k).index("simple-prompt"),
     "ping": check_nothing, "set level": check_nothing, "level": text_is('{"level":"error"}'), "logged": check_logged, "listen": gives("listened"),
     "write": lambda c, k: check_nothing(c, k), "sum": text_is("The sum of 2 and 3 is 5."), "image": check_image,

@@ -324,7 +324,9 @@ call_take(struct down *d)
     }
     decide(d->snapshot, &call, g->scratch, &d->arena, &d->decision);
     if (d->decision.outcome == OUTCOME_ALLOW && !link_tool_verified(d->session->link, d->tool)) {
-        refuse(d, name, "the tool is not as it was pinned; a person must look at the change", "pins/");
+        char edit[160];
+        snprintf(edit, sizeof edit, "pins/%s.json (the tool changed)", d->destination->id);
+        refuse(d, name, "the tool is not as it was pinned; a person must look at the change", edit);
         return;
     }
     if (d->decision.outcome == OUTCOME_ALLOW) {
@@ -338,6 +340,15 @@ call_take(struct down *d)
         down_fail(d, e);
     else
         tell_refusal(d);
+}
+
+/* A server's error code goes through, but for Writ's own: it may not speak in Writ's name. */
+static int
+servers_code(const struct json *code)
+{
+    bool fits = json_is(code, JSON_INT) && code->number >= INT32_MIN && code->number <= INT32_MAX;
+    int64_t n = fits ? code->number : RPC_INTERNAL;
+    return n == RPC_WRIT_REFUSED || n == RPC_WRIT_ENDED || n == RPC_WRIT_UPSTREAM || n == RPC_WRIT_DOWN ? RPC_INTERNAL : (int)n;
 }
 
 void
@@ -354,7 +365,7 @@ call_answer(struct down *d, const struct rpc *answer)
         call_over(d, "error", answer->root->raw.n);
         buf_printf(&b, "%.*s", BYTES_CUT(text, 4000));
         const struct json *data = json_get(answer->error, "data");
-        down_error(d, json_is(code, JSON_INT) ? (int)code->number : RPC_INTERNAL, buf_text(&b), data ? data->raw : (struct bytes){NULL, 0});
+        down_error(d, servers_code(code), buf_text(&b), data ? data->raw : (struct bytes){NULL, 0});
         buf_free(&b);
         return;
     }
@@ -386,6 +397,25 @@ grant_names(const struct down *d, struct bytes name)
     return false;
 }
 
+/* What the conditions of @resources and @prompts are about: the uri or the name of the request. NULL for lists, which name neither. */
+static struct json *
+gate_arguments(struct down *d)
+{
+    struct json *v, *made = NULL;
+    const char *key = "uri";
+    if ((v = rpc_param(&d->rpc, key)) == NULL)
+        v = rpc_param(&d->rpc, key = "name");
+    if (!json_is(v, JSON_STRING))
+        return NULL;
+    struct buf b = buf_make(65536);
+    json_open(&b, '{');
+    json_member_raw(&b, key, v->raw);
+    json_close(&b, '}');
+    struct bytes text = b.failed ? (struct bytes){NULL, 0} : arena_copy(&d->arena, buf_bytes(&b));
+    buf_free(&b);
+    return text.at && !err_failed(json_parse(&d->arena, text, NULL, &made)) ? made : NULL;
+}
+
 bool
 call_gate_allows(struct down *d, const char *name)
 {
@@ -393,6 +423,7 @@ call_gate_allows(struct down *d, const char *name)
     if (!prepare(d))
         return false;
     struct call call = as_call(d, bytes_str(name));
+    call.arguments = gate_arguments(d);
     decide(d->snapshot, &call, g->scratch, &d->arena, &d->decision);
     struct err e = writ_count(g->config.writs, d->session->writ, d->decision.outcome == OUTCOME_ALLOW);
     if (!err_failed(e))

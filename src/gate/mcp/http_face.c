@@ -7,6 +7,8 @@
 
 #include "gate/mcp/mcp.h"
 
+#define BEHIND_MAX ((size_t)32 << 20) /* of a stream whose client does not read: then it is cut */
+
 struct endpoint {
     struct endpoint *next, **at;
     struct gate *gate;
@@ -24,6 +26,7 @@ struct visit {
     struct session *stream; /* GET: whose messages it carries */
     struct running running;
     bool events, over;
+    size_t behind; /* bytes given since its client last took all */
     char destination[65];
     struct arena arena; /* of the message, until a down takes it over */
 };
@@ -52,8 +55,10 @@ write_event(struct visit *v, struct bytes message)
     }
     sse_format(&b, "message", NULL, message);
     if (!b.failed)
-        http_write(v->x, buf_bytes(&b));
+        v->behind = http_write(v->x, buf_bytes(&b)) ? 0 : v->behind + b.n;
     buf_free(&b);
+    if (v->behind > BEHIND_MAX)
+        http_cut(v->x);
 }
 
 /* 2026-07-28 gives a few errors an HTTP status of their own. */
@@ -203,6 +208,34 @@ check_modern_headers(const struct http_request *r, const struct rpc *m)
     return err_ok();
 }
 
+/* The argument of the pinned tool that goes by this header (x-mcp-header of its property), or NULL. */
+static const struct json *
+header_argument(const struct visit *v, const struct rpc *m, struct bytes header)
+{
+    const struct destination *d = estate_destination(v->endpoint->gate->snapshot->estate, v->destination);
+    const struct tool *tool = d ? destination_tool(d, json_text(m->params, "name")) : NULL;
+    const struct json *properties = tool ? json_get(json_get(tool->pin, "inputSchema"), "properties") : NULL;
+    for (const struct json *p = properties ? properties->child : NULL; p; p = p->next)
+        if (bytes_same_case(json_text(p, "x-mcp-header"), header))
+            return json_find(rpc_param(m, "arguments"), p->key);
+    return NULL;
+}
+
+/* Mcp-Param-* go on to the server, which may act on them: they say what the body says, or nothing is sent (law 8; 2026-07-28: -32020). */
+static struct err
+check_param_headers(const struct visit *v, const struct http_request *r, const struct rpc *m)
+{
+    for (size_t i = 0; i < r->headers.n; i++) {
+        struct bytes name = r->headers.list[i].name;
+        if (name.n <= 10 || !bytes_same_case(bytes_sub(name, 0, 10), BYTES("Mcp-Param-")))
+            continue;
+        const struct json *value = header_argument(v, m, bytes_sub(name, 10, name.n));
+        if (value == NULL || !header_is(r->headers.list[i].value, value->type == JSON_STRING ? value->text : value->raw))
+            return mismatch("an Mcp-Param header and the body's argument differ");
+    }
+    return err_ok();
+}
+
 /* ---------------------------------------------------------------------------------------------------------- sessions */
 
 static bool
@@ -266,6 +299,8 @@ take_modern(struct visit *v, struct rpc *m)
         return;
     }
     struct err e = m->kind == RPC_REQUEST ? check_modern_headers(r, m) : err_ok();
+    if (!err_failed(e) && m->kind == RPC_REQUEST)
+        e = check_param_headers(v, r, m);
     if (err_failed(e)) {
         answer_rpc(v->x, 400, id, RPC_HEADER_MISMATCH, e.text, (struct bytes){NULL, 0});
         return;
@@ -274,7 +309,7 @@ take_modern(struct visit *v, struct rpc *m)
         struct buf data = buf_make(1024);
         json_open(&data, '{');
         json_member_raw(&data, "supported", BYTES("[\"" MODERN_VERSION "\"]"));
-        json_member_text(&data, "requested", said);
+        json_member_text(&data, "requested", bytes_sub(said, 0, 100));
         json_close(&data, '}');
         answer_rpc(v->x, 400, id, RPC_UNSUPPORTED_VERSION, "unsupported protocol version", buf_bytes(&data));
         buf_free(&data);

@@ -83,6 +83,14 @@ ensure_session(struct lines *l, const struct rpc *m)
     return err_ok();
 }
 
+/* The id of a message that was refused, where it can be one; else the answer says null (JSON-RPC 2.0 §5). */
+static struct bytes
+usable_id(const struct rpc *m, struct err e)
+{
+    bool usable = e.code == E_PROTOCOL && m->id && (m->id->type == JSON_STRING || m->id->type == JSON_INT) && m->id->raw.n <= 256;
+    return usable ? m->id->raw : (struct bytes){NULL, 0};
+}
+
 /* 2026-07-28 on stdio: every request says its version; ours is the only modern one. */
 static bool
 version_ok(struct lines *l, const struct rpc *m)
@@ -93,7 +101,7 @@ version_ok(struct lines *l, const struct rpc *m)
     struct buf b = buf_make(4096), data = buf_make(2048);
     json_open(&data, '{');
     json_member_raw(&data, "supported", BYTES("[\"" MODERN_VERSION "\"]"));
-    if (v)
+    if (json_is(v, JSON_STRING) && v->raw.n <= 256)
         json_member_raw(&data, "requested", v->raw);
     json_close(&data, '}');
     rpc_put_error(&b, m->id->raw, v ? RPC_UNSUPPORTED_VERSION : RPC_INVALID_PARAMS, v ? "unsupported protocol version" : "_meta needs " META_VERSION,
@@ -144,7 +152,7 @@ take_line(struct lines *l, struct bytes line)
     struct bytes copy = arena_copy(&a, line); /* the request may outlive the line */
     struct err e = copy.at ? rpc_read(&a, copy, &m) : (m = (struct rpc){0}, err_make(E_MEMORY, "no memory for a message"));
     if (err_failed(e))
-        say_error(l, m.id && e.code == E_PROTOCOL ? m.id->raw : (struct bytes){NULL, 0}, e.code == E_JSON ? RPC_PARSE : RPC_INVALID_REQUEST, e.text);
+        say_error(l, usable_id(&m, e), e.code == E_JSON ? RPC_PARSE : RPC_INVALID_REQUEST, e.text);
     else if (m.kind != RPC_REQUEST) {
         if (l->session)
             session_note(l->session, &m);

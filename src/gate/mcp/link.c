@@ -109,13 +109,15 @@ now_ready(struct link *l)
 }
 
 static void got_tools(struct link *l, const struct rpc *answer, struct err e);
+static void tools_changed(struct link *l);
 
 static void
 ask_tools(struct link *l, struct bytes cursor)
 {
     struct buf params = buf_make(8192);
     if (cursor.n == 0)
-        l->pages = 0;
+        l->pages = 0, l->list_again = false;
+    l->listing = true;
     params_own(&params, l, cursor);
     struct err e = params.failed ? err_make(E_LIMIT, "a cursor of %zu bytes", cursor.n)
                                  : ask(l, BYTES("tools/list"), buf_bytes(&params), got_tools);
@@ -138,6 +140,7 @@ static void
 got_tools(struct link *l, const struct rpc *answer, struct err e)
 {
     const struct json *tools = answer ? json_get(answer->result, "tools") : NULL;
+    l->listing = false;
     if (err_failed(e) || (answer && answer->error)) {
         if (err_failed(e))
             fail(l, e);
@@ -161,6 +164,8 @@ got_tools(struct link *l, const struct rpc *answer, struct err e)
         ask_tools(l, cursor);
     else if (l->state == LINK_STARTING)
         now_ready(l);
+    else if (l->list_again)
+        tools_changed(l);
 }
 
 static bool
@@ -465,7 +470,10 @@ static void
 tools_changed(struct link *l)
 {
     memset(l->verified, 0, l->destination->n_tools * sizeof *l->verified); /* nothing counts as pinned until it was looked at again */
-    ask_tools(l, (struct bytes){NULL, 0});
+    if (l->listing)
+        l->list_again = true; /* once more when that is over, however often it changes meanwhile */
+    else
+        ask_tools(l, (struct bytes){NULL, 0});
 }
 
 void

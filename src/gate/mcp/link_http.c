@@ -104,10 +104,13 @@ on_body(struct http_call *c, struct bytes part, void *ctx)
         struct pending *p = pending_of(s);
         if (p)
             link_refused(l, p, err_make(E_UPSTREAM, "its answer is larger than allowed or no event stream"));
-        s->id = 0;
-        buf_free(&s->body);
+        if (s->call)
+            http_call_cancel(s->call); /* it may never end */
+        s->call = NULL;
+        release(s, true);
+    } else {
+        release(s, false);
     }
-    release(s, false);
     link_unref(l);
 }
 

@@ -133,7 +133,7 @@ out_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     if (n < 0) {
         uv_read_stop(stream);
         v->quiet = true;
-        link_died(v->link, err_make(E_UPSTREAM, "its server closed its output"));
+        link_died(v->link, err_make(E_UPSTREAM, "the server of %s closed its output", v->link->destination->id));
         maybe_over(v);
         return;
     }
@@ -165,15 +165,16 @@ err_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         uv_read_stop(stream);
         return;
     }
-    for (ssize_t i = 0; i < n; i++) {
-        size_t have = strlen(v->last_words);
+    ssize_t keep = (ssize_t)sizeof v->last_words;
+    size_t have = strlen(v->last_words);
+    for (ssize_t i = n > keep ? n - keep : 0; i < n; i++) {
         if (have + 1 >= sizeof v->last_words) {
             memmove(v->last_words, v->last_words + 200, have - 200 + 1);
             have -= 200;
         }
         uint8_t c = (uint8_t)b->base[i];
         v->last_words[have] = c == '\n' || (c >= 0x20 && c < 0x7f) ? (char)c : '?';
-        v->last_words[have + 1] = 0;
+        v->last_words[++have] = 0;
     }
 }
 

@@ -29,6 +29,9 @@ enum era { ERA_UNKNOWN, ERA_LEGACY, ERA_MODERN };
 #define MESSAGE_MAX ((size_t)4 << 20)   /* one JSON-RPC message, either way */
 #define RESULT_MAX ((size_t)16 << 20)   /* one message of a server; a destination may set less */
 #define SESSIONS_MAX 10000
+#define WRIT_SESSIONS_MAX 64            /* of one writ: each starts a server */
+#define BACKS_MAX 64                    /* requests of the server that wait for the client */
+#define SESSIONS_OF_WRIT_MAX 32         /* then the one that is unused for longest makes room */
 #define DOWNS_MAX 256                   /* requests under way in one session */
 
 /* What the gate remembers of a destination while it runs. */
@@ -91,6 +94,7 @@ struct session {
         int64_t id;
         struct buf upstream_id;
     } *backs;
+    size_t n_backs;
     int64_t next_back;
     struct arena keep;
     struct rpc client; /* the client's first request: who it says it is, for every link of the session */
@@ -210,6 +214,7 @@ struct link {
     enum era era;
     bool probing, stopped;
     unsigned pages;            /* of tools/list, read so far */
+    bool listing, list_again;  /* tools/list is under way; changed meanwhile */
     struct arena arena;        /* what is kept for the link's life */
     struct bytes client_info, client_capabilities, client_version; /* JSON of the legacy client, or empty */
     struct bytes start_result; /* the server's InitializeResult or DiscoverResult, JSON */

@@ -124,9 +124,36 @@ down_left(struct down *d)
 
 /* -------------------------------------------------------------------------------------------------------- sessions */
 
+/* An agent that never ends its sessions may hold only so many servers. */
+static struct err
+make_room(struct gate *g, const struct writ *writ)
+{
+    size_t n = 0;
+    struct session *oldest = NULL;
+    for (struct session *s = g->sessions; s; s = s->next) {
+        if (s->writ != writ || s->ended)
+            continue;
+        n++;
+        if (s->downs == NULL && s->stream == NULL && !s->lines && (oldest == NULL || s->used_ms < oldest->used_ms))
+            oldest = s;
+    }
+    if (n < SESSIONS_OF_WRIT_MAX)
+        return err_ok();
+    if (oldest == NULL)
+        return err_make(E_BUSY, "%d client sessions of this writ are in use; end one", SESSIONS_OF_WRIT_MAX);
+    session_end(oldest, "another session took its place");
+    return err_ok();
+}
+
 struct err
 session_make(struct gate *g, struct writ *writ, const char *destination, enum era era, struct session **out)
 {
+    TRY(make_room(g, writ));
+    size_t own = 0;
+    for (const struct session *o = g->sessions; o; o = o->next)
+        own += o->writ == writ && !o->ended;
+    if (own >= WRIT_SESSIONS_MAX)
+        return err_make(E_BUSY, "%d client sessions of this writ are open; end one of them", WRIT_SESSIONS_MAX);
     if (g->n_sessions >= SESSIONS_MAX)
         return err_make(E_BUSY, "%d client sessions are open; try again later", SESSIONS_MAX);
     struct session *s = calloc(1, sizeof *s);
@@ -228,7 +255,7 @@ static void
 plain_answer(struct down *d, const struct rpc *answer)
 {
     struct buf b = buf_make(RESULT_MAX);
-    bool list = bytes_ends(d->rpc.method, BYTES("/list"));
+    bool list = bytes_ends(d->rpc.method, BYTES("/list")) || bytes_is(d->rpc.method, "resources/read"); /* what 2026-07-28 lets clients keep */
     const struct json *type = json_get(answer->result, "resultType");
     if (answer->error) {
         rpc_put_again(&b, answer, d->rpc.id->raw);
@@ -588,6 +615,7 @@ client_answered(struct session *s, const struct rpc *m)
         if (!json_is(m->id, JSON_INT) || m->id->number != b->id)
             continue;
         *at = b->next;
+        s->n_backs--;
         if (s->link)
             link_respond(s->link, m, buf_bytes(&b->upstream_id));
         buf_free(&b->upstream_id);
@@ -639,11 +667,12 @@ refuse_server(struct session *s, const struct rpc *m)
 static void
 server_asks(struct session *s, struct down *about, const struct rpc *m)
 {
-    struct back *b = s->era == ERA_LEGACY ? calloc(1, sizeof *b) : NULL;
+    struct back *b = s->era == ERA_LEGACY && s->n_backs < BACKS_MAX ? calloc(1, sizeof *b) : NULL;
     if (b == NULL) {
         refuse_server(s, m);
         return;
     }
+    s->n_backs++;
     char id[24];
     b->id = ++s->next_back;
     b->upstream_id = buf_make(512);

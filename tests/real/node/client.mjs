@@ -47,7 +47,14 @@ function makeClient() {
 }
 
 const steps = {
-  list: async c => (await c.listTools()).tools.map(t => t.name),
+  list: async c => {
+    const names = [];
+    for (let page = {}; page; page = page.nextCursor && { cursor: page.nextCursor }) {
+      page = await c.listTools(page.cursor && page);
+      names.push(...page.tools.map(t => t.name));
+    }
+    return names;
+  },
   call: async (c, s) => {
     const options = {}, progress = [];
     if (s.progress) options.onprogress = p => progress.push(p);

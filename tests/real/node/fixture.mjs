@@ -1,4 +1,5 @@
 // A server made with the official SDK, for both eras: `node fixture.mjs` speaks lines, `node fixture.mjs http PORT` streamable HTTP.
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import { McpServer, createMcpHandler } from '@modelcontextprotocol/server';
@@ -39,8 +40,8 @@ function factory() {
   server.registerTool('cancelled', { description: 'Counts the cancelled calls', inputSchema: z.object({}) }, async () => text(cancelled));
   server.registerTool('mark', { description: 'Makes a file', inputSchema: z.object({ path: z.string(), text: z.string().default('here') }) },
     async ({ path, text: t }) => { fs.writeFileSync(path, t); return text('made'); });
-  server.registerTool('header', { description: 'Tells a header of its request', inputSchema: z.object({ name: z.string() }) },
-    async ({ name }, ctx) => text(ctx.http?.req?.headers.get(name) ?? '(none)'));
+  server.registerTool('digest', { description: 'SHA-256 of a variable of its environment or of a header of its request', inputSchema: z.object({ env: z.string().optional(), header: z.string().optional() }) },
+    async ({ env, header }, ctx) => text(createHash('sha256').update((env ? process.env[env] : ctx.http?.req?.headers.get(header)) ?? '').digest('hex')));
   server.registerTool('fickle', { description: process.env.FIXTURE_CHANGED ? 'Does something else now' : 'Does as it says', inputSchema: z.object({}) },
     async () => text('fickle'));
   server.registerTool('danger', { description: 'Cannot be undone', inputSchema: z.object({ what: z.string() }) }, async ({ what }) => text(what));
