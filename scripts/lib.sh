@@ -34,7 +34,7 @@ configure() {
 # build FOLDER: compile; quiet unless it fails.
 build() {
     ninja -C "$1" >"$1/ninja.log" 2>&1 || {
-        grep -v '^\[' "$1/ninja.log" | head -60 >&2
+        grep -Ev "^(\[|ninja: Entering)" "$1/ninja.log" | head -60 >&2
         die "$1 does not compile (all of the output: $1/ninja.log)"
     }
 }

@@ -180,10 +180,12 @@ struct err api_id(const char *what, const char *id) MUST_USE;
 /* answer_read(c, fd, until, have, status, body): one response; for those who wrote the request themselves. ${have}: bytes read already. */
 struct err answer_read(struct cli *c, int fd, uint64_t until, struct bytes have, int *status, struct buf *body) MUST_USE;
 
+/* ------------------------------------------------------------------------------------------------------- answer.c */
+
 /* Members of an answer, forgiving: a missing one is "", 0 or false. */
 int64_t json_whole(const struct json *object, const char *key);
 bool json_truth(const struct json *object, const char *key);
-/* answer_put(c, b, answer): for --json: the answer as it came, on one line. */
+/* answer_put(b, answer): for --json: the answer as it came, on one line. */
 void answer_put(struct buf *b, const struct json *answer);
 
 /* ----------------------------------------------------------------------------------------------------- pin_diff.c */

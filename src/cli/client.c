@@ -165,7 +165,9 @@ api_call(struct cli *c, const struct api_request *q, struct json **answer)
         return err_make(E_MEMORY, "out of memory");
     if (status < 200 || status > 299)
         return problem_error(&c->arena, status, text);
-    TRY(json_parse(&c->arena, text, &answer_limits, answer));
+    e = json_parse(&c->arena, text, &answer_limits, answer);
+    if (err_failed(e))
+        return err_make(E_PROTOCOL, "the server's answer is not acceptable: %.250s", e.text);
     return json_is(*answer, JSON_OBJECT) ? err_ok() : err_make(E_PROTOCOL, "the server's answer is no JSON object");
 }
 
@@ -185,25 +187,4 @@ api_id(const char *what, const char *id)
     if (id[0] && id[plain] == 0 && plain <= 128)
         return err_ok();
     return err_make(E_USAGE, "'%.60s' is no %s: letters, digits and . _ - only", id, what);
-}
-
-int64_t
-json_whole(const struct json *object, const char *key)
-{
-    const struct json *v = json_get(object, key);
-    return json_is(v, JSON_INT) ? v->number : 0;
-}
-
-bool
-json_truth(const struct json *object, const char *key)
-{
-    const struct json *v = json_get(object, key);
-    return json_is(v, JSON_BOOL) && v->truth;
-}
-
-void
-answer_put(struct buf *b, const struct json *answer)
-{
-    json_put(b, answer);
-    buf_putc(b, '\n');
 }

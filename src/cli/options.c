@@ -152,21 +152,25 @@ static struct err
 take_rest(struct cli *c, int argc, char **argv, int from)
 {
     size_t min, max;
-    bool rest = command_words(c->command, &min, &max);
+    bool rest = command_words(c->command, &min, &max), words = false; /* words: behind "--" there are no options */
     for (int i = from; i < argc; i++) {
-        if (strcmp(argv[i], "--") == 0 && rest) {
+        if (words) {
+            TRY(take_word(c, argv[i], max));
+        } else if (strcmp(argv[i], "--") == 0 && rest) {
             c->rest = argv + i + 1;
             break;
+        } else if (strcmp(argv[i], "--") == 0) {
+            words = true;
         } else if (strcmp(argv[i], "-h") == 0) {
             TRY(keep_given(c, find_option(c->command, BYTES("help")), ""));
-        } else if (strncmp(argv[i], "--", 2) == 0 && argv[i][2]) {
+        } else if (strncmp(argv[i], "--", 2) == 0) {
             TRY(take_option(c, argc, argv, &i));
-        } else if (argv[i][0] == '-' && argv[i][1] && argv[i][1] != '-') {
+        } else if (argv[i][0] == '-' && argv[i][1]) {
             return err_make(E_USAGE, "there is no option %.20s of `writ %s`; options are written --name", argv[i], c->command->name);
         } else if (rest) {
             c->rest = argv + i; /* the first word that is no option begins the other command's line */
             break;
-        } else if (strcmp(argv[i], "--") != 0) {
+        } else {
             TRY(take_word(c, argv[i], max));
         }
     }

@@ -52,9 +52,10 @@ read_user(struct cli *c, struct run_plan *p)
     if (name == NULL)
         return err_ok();
     errno = 0;
+    static char root[] = "/";
     struct passwd *user = getpwnam(name), nameless;
     if (user == NULL && bytes_u64(bytes_str(name), &id) && id < INT32_MAX && (user = getpwuid((uid_t)id)) == NULL) {
-        nameless = (struct passwd){.pw_name = arena_str(&c->arena, bytes_str(name)), .pw_uid = (uid_t)id, .pw_gid = (gid_t)id, .pw_dir = (char[]){"/"}};
+        nameless = (struct passwd){.pw_name = arena_str(&c->arena, bytes_str(name)), .pw_uid = (uid_t)id, .pw_gid = (gid_t)id, .pw_dir = root};
         user = &nameless; /* a number of its own needs no entry in passwd(5) */
     }
     if (user == NULL)

@@ -378,7 +378,7 @@ class TestHttp:
     def test_body(self, place, name, headers, data, status):
         c, _ = face(place, "endpoint")
         target = f"/{place.endpoint['secret']}/mcp/good".encode()
-        first = [b"POST " + target + b" HTTP/1.1", b"Host: 127.0.0.1"]
+        first = [b"POST " + target + b" HTTP/1.1", b"Host: 127.0.0.1", b"Connection: close"]
         if not any(h.startswith(b"Content-Type") for h in headers):
             first.append(b"Content-Type: application/json")
         found = send_raw(c, b"\r\n".join(first + headers) + b"\r\n\r\n" + data, most=3)
