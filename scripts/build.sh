@@ -6,9 +6,9 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh core
 configure build
+[ "${1:-}" != install ] || meson configure build -Dprefix="${PREFIX:-/usr/local}"
 build build
 if [ "${1:-}" = install ]; then
-    meson configure build -Dprefix="${PREFIX:-/usr/local}"
     DESTDIR=${DESTDIR:-} meson install -C build --no-rebuild
 else
     say "build/src/cli/writ"

@@ -82,11 +82,11 @@ apt_install() {
     case $wanted in *" clang "*) refresh_lists ;; esac
     while read -r group name why; do
         case $wanted in *" $group "*) ;; *) continue ;; esac
-        if ! installed "$name"; then
+        if ! installed "$name" && [[ " ${missing[*]} " != *" $name "* ]]; then
             say "needs $name: $why"
             missing+=("$name")
         fi
-    done < <(packages | sort -u -k1,2)
+    done < <(packages)
     [ ${#missing[@]} -gt 0 ] || return 0
     say "installing ${#missing[@]} package(s) with apt-get"
     as_root apt-get -q update >/dev/null || say "apt-get update had errors; going on with the lists there are"
@@ -112,7 +112,7 @@ fresh() {
 # The peers from npm, as tests/real/package-lock.json pins them. No install script of any package is run; the one that needs compiling,
 # the SQLite binding of mcp-sqlite, is compiled here, against the distribution's SQLite.
 node_install() {
-    local from=tests/real to=build/node sqlite include
+    local from=tests/real to=build/node node sqlite include
     fresh $to/.stamp $from/package.json $from/package-lock.json scripts/setup.sh && return 0
     say "installing MCP clients, servers and Node into $to (npm ci, versions of $from/package-lock.json)"
     rm -rf $to
@@ -122,8 +122,11 @@ node_install() {
         tail -20 build/npm.log >&2
         die "npm ci failed (all of its output: build/npm.log)"
     }
+    node=$(cd $to/node_modules && echo node-linux-*)
+    [ -x "$to/node_modules/$node/bin/node" ] || die "npm has no Node for this kind of machine ($(uname -m)); there are x86_64 and aarch64"
+    ln -sfn "../$node/bin/node" $to/node_modules/.bin/node # npm 9 leaves this link out
     sqlite=$to/node_modules/sqlite3
-    include=$(echo $to/node_modules/node-linux-*/include/node)
+    include=$to/node_modules/$node/include/node
     mkdir -p $sqlite/build/Release
     g++ -std=c++17 -O1 -shared -fPIC -w -fno-exceptions -DNAPI_VERSION=6 -DNAPI_DISABLE_CPP_EXCEPTIONS=1 -I"$include" \
         -I$to/node_modules/node-addon-api $sqlite/src/*.cc -lsqlite3 -o $sqlite/build/Release/node_sqlite3.node ||

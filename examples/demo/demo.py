@@ -75,7 +75,7 @@ class Story:
 
     def expect(self, good, what):
         if not good:
-            raise Unexpected(what + "\n" + self.house.said())
+            raise Unexpected(what)
 
     # ------------------------------------------------------------------------------------------------------------ acts
 
@@ -288,7 +288,7 @@ def main():
         story = tell(house)
         done = True
     except Unexpected as unexpected:
-        print(f"\n{paint('refused', 'demo: not as expected')}: {unexpected}", file=sys.stderr)
+        print(f"\n{paint('refused', 'demo: not as expected')}: {unexpected}\n\nwrit serve said:\n{house.said()}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\ndemo: interrupted", file=sys.stderr)
     finally:

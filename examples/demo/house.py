@@ -185,7 +185,7 @@ class House:
         end = time.monotonic() + PATIENCE
         while subprocess.run([self.writ, "status"], env=self.environ, capture_output=True).returncode != 0:
             if self.server.poll() is not None or time.monotonic() > end:
-                raise Unexpected("writ serve did not come up\n" + self.said())
+                raise Unexpected("writ serve did not come up")
             time.sleep(0.05)
 
     def said(self):

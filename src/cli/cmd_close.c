@@ -21,9 +21,12 @@ cmd_close(struct cli *c)
     struct buf b = buf_make(65536);
     TRY(api_id("writ", c->words[0]));
     TRY(post_close(c, &answer));
-    if (c->json)
+    if (c->json) {
         answer_put(&b, answer);
-    else
-        buf_printf(&b, "%s is %.*s\n", c->words[0], BYTES_CUT(json_text(answer, "state"), 20));
+    } else {
+        buf_printf(&b, "%s is ", c->words[0]);
+        output_clean(&b, json_text(answer, "state"), false);
+        buf_putc(&b, '\n');
+    }
     return output_send(c, &b);
 }

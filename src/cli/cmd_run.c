@@ -250,7 +250,7 @@ cmd_run(struct cli *c)
         confine_free(&r.child);
     c->status = exit_code(status);
     run_link_done(c, &r.link, err_failed(e) ? 1 : c->status);
-    run_plan_clean(&r.plan);
+    run_folder_remove(&r.plan);
     if (r.signals >= 0)
         close(r.signals);
     bytes_wipe(r.link.secret, sizeof r.link.secret);

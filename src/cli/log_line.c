@@ -1,6 +1,8 @@
 /* A record of the log as one line. */
 #include "cli/cli.h"
 
+#define KIND_COLUMNS 10u
+
 /*
  * How a record of each kind reads: {name} is a member of the leaf. A part between [ and ] is left out when a member in it is missing.
  * The first form whose ${member} the leaf has is used.
@@ -82,6 +84,15 @@ tone_of(const struct json *leaf)
     return TONE_PLAIN;
 }
 
+static void
+put_kind(struct buf *b, struct bytes kind)
+{
+    size_t from = b->n;
+    output_clean(b, bytes_sub(kind, 0, 40), false);
+    for (size_t columns = output_columns(bytes_sub(buf_bytes(b), from, b->n)); columns < KIND_COLUMNS; columns++)
+        buf_putc(b, ' ');
+}
+
 void
 log_line(struct buf *b, const struct json *record, bool colour)
 {
@@ -97,7 +108,9 @@ log_line(struct buf *b, const struct json *record, bool colour)
         put_unknown(&line, leaf);
     buf_printf(b, "%8lld  ", (long long)json_whole(record, "index"));
     output_clean(b, json_text(leaf, "at"), false);
-    buf_printf(b, "  %-10.*s  ", BYTES_CUT(json_text(leaf, "kind"), 10));
+    buf_puts(b, "  ");
+    put_kind(b, json_text(leaf, "kind"));
+    buf_puts(b, "  ");
     output_tone(b, colour, tone_of(leaf), buf_text(&line));
     buf_putc(b, '\n');
     buf_free(&line);

@@ -12,15 +12,19 @@ struct run_plan {
     struct confine_plan plan;
     bool full, walls; /* --confine full; anything but none */
     char folder[64];  /* of the client configuration; "" before it is made */
+    int lock;         /* on that folder */
 };
 /* run_plan_make(c, p): from the command line and the estate. Makes the folder for the client configuration. */
 struct err run_plan_make(struct cli *c, struct run_plan *p) MUST_USE;
-/* run_config_write(p, port, secret, destinations): the MCP client configuration, readable by the agent's user only. */
-struct err run_config_write(const struct run_plan *p, uint16_t port, const char *secret, const struct json *destinations) MUST_USE;
-/* run_plan_clean(p): remove the folder and what is in it. */
-void run_plan_clean(struct run_plan *p);
 /* run_confined(level): is the endpoint its only way out (law 11)? */
 bool run_confined(const struct confine_level *level);
+
+/* run_folder.c */
+struct err run_folder_make(struct env *env, struct run_plan *p) MUST_USE;
+/* run_config_write(p, port, secret, destinations): the MCP client configuration, readable by the agent's user only. */
+struct err run_config_write(const struct run_plan *p, uint16_t port, const char *secret, const struct json *destinations) MUST_USE;
+/* run_folder_remove(p): the folder and what is in it. */
+void run_folder_remove(struct run_plan *p);
 
 /* run_link.c: run.sock (docs/protocol/local.md) */
 struct run_link {

@@ -2,7 +2,6 @@
 #include "cli/run.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -212,90 +211,25 @@ read_cwd(struct cli *c, struct run_plan *p, const char **read_only, const char *
     return err_ok();
 }
 
-/* Root's own, so that nobody can put a link where the file will be; the file itself is the agent's. */
-static struct err
-make_folder(struct run_plan *p)
-{
-    snprintf(p->folder, sizeof p->folder, "/tmp/writ-run-XXXXXX");
-    if (mkdtemp(p->folder) == NULL) {
-        p->folder[0] = 0;
-        return err_system("a folder in /tmp");
-    }
-    return chmod(p->folder, 0711) == 0 ? err_ok() : err_system("the folder %s", p->folder);
-}
-
 struct err
 run_plan_make(struct cli *c, struct run_plan *p)
 {
     const char **read_only, **read_write;
     size_t n = 0;
-    *p = (struct run_plan){.plan = {.argv = (const char *const *)c->rest}};
+    *p = (struct run_plan){.plan = {.argv = (const char *const *)c->rest}, .lock = -1};
     TRY(read_level(c, p));
     TRY(read_user(c, p));
     TRY(read_hidden(c, p));
     TRY(resolve_list(c, "read", 2, &read_only));
     TRY(resolve_list(c, "write", 0, &read_write));
     TRY(read_cwd(c, p, read_only, read_write));
-    TRY(make_folder(p));
+    TRY(run_folder_make(c->env, p));
     while (read_only[n])
         n++;
     read_only[n] = p->folder;
     p->plan.read_only = read_only;
     p->plan.read_write = read_write;
     return err_ok();
-}
-
-/* --------------------------------------------------------------------------------------------------- the configuration */
-
-static void
-put_config(struct buf *b, uint16_t port, const char *secret, const struct json *destinations)
-{
-    char url[512];
-    json_open(b, '{');
-    json_key(b, "mcpServers");
-    json_open(b, '{');
-    for (const struct json *d = destinations ? destinations->child : NULL; d; d = d->next) {
-        snprintf(url, sizeof url, "http://127.0.0.1:%u/%s/mcp/%.*s", port, secret, BYTES_CUT(d->text, 128));
-        json_key_bytes(b, d->text);
-        json_open(b, '{');
-        json_member_str(b, "type", "http");
-        json_member_str(b, "url", url);
-        json_close(b, '}');
-    }
-    json_close(b, '}');
-    json_close(b, '}');
-    buf_putc(b, '\n');
-}
-
-struct err
-run_config_write(const struct run_plan *p, uint16_t port, const char *secret, const struct json *destinations)
-{
-    char path[96];
-    struct buf b = buf_make(65536);
-    snprintf(path, sizeof path, "%s/mcp.json", p->folder);
-    put_config(&b, port, secret, destinations);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    struct err e = b.failed ? err_make(E_LIMIT, "too many destinations for one client configuration") : fd < 0 ? err_system("%s", path) : err_ok();
-    if (!err_failed(e) && (write(fd, b.at, b.n) != (ssize_t)b.n || fchmod(fd, 0400) != 0))
-        e = err_system("writing %s", path);
-    if (!err_failed(e) && geteuid() == 0 && p->plan.uid >= 0 && fchown(fd, (uid_t)p->plan.uid, (gid_t)p->plan.gid) != 0)
-        e = err_system("giving %s to the agent's user", path);
-    if (fd >= 0)
-        close(fd);
-    buf_free(&b);
-    return e;
-}
-
-void
-run_plan_clean(struct run_plan *p)
-{
-    char path[96];
-    if (p->folder[0] == 0)
-        return;
-    snprintf(path, sizeof path, "%s/mcp.json", p->folder);
-    unlink(path);
-    rmdir(p->folder);
-    p->folder[0] = 0;
 }
 
 bool

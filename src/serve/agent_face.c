@@ -134,6 +134,13 @@ opened(struct err e, struct writ *writ, void *ctx)
     lines_on_reopen(h->lines, reopen);
     h->x = NULL;
     h->stream = http_upgrade(x, "mcp-lines", stream_bytes, stream_closed, h);
+    if (h->stream)
+        return;
+    lines_end(h->lines);
+    h->lines = NULL;
+    writ_close(s->writs, writ, WRIT_COMPLETED, "its client asked for no upgrade", "agent", NULL, NULL);
+    h->refused = true;
+    http_problem(x, err_make(E_USAGE, "ask for Connection: Upgrade and Upgrade: mcp-lines, without a body"));
 }
 
 static void
@@ -168,6 +175,8 @@ read_request(struct shim *h, const struct http_request *r)
         return err_make(E_NOT_FOUND, "agent.sock serves GET /v1/mcp/DESTINATION only");
     if (!bytes_same_case(http_header(&r->headers, "upgrade"), BYTES("mcp-lines")))
         return err_make(E_USAGE, "ask for Upgrade: mcp-lines");
+    if (http_header_count(&r->headers, "content-length") || http_header_count(&r->headers, "transfer-encoding"))
+        return err_make(E_USAGE, "an upgrade has no body; leave out Content-Length and Transfer-Encoding");
     struct bytes name = bytes_sub(r->path, sizeof prefix - 1, r->path.n);
     if (name.n == 0 || name.n >= sizeof h->destination)
         return err_make(E_NOT_FOUND, "name a destination");

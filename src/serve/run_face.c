@@ -237,6 +237,19 @@ check_open(struct run *r, const struct json *m, int *pid)
     return err_ok();
 }
 
+/*
+ * Whoever asks says "confined"; what counts is what the kernel says (law 12): the process lies in another network namespace than the
+ * server. Walls that cannot be seen from here (Landlock) are recorded in words and earn nothing.
+ */
+static bool
+has_own_network(int pid)
+{
+    struct stat ours, theirs;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
+    return stat("/proc/self/ns/net", &ours) == 0 && stat(path, &theirs) == 0 && (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino);
+}
+
 static struct err
 open_writ(struct run *r, const struct json *m)
 {
@@ -269,7 +282,7 @@ open_writ(struct run *r, const struct json *m)
         struct writ_request q = {.estate = snap->estate, .agent = who.agent, .task = task, .proof = &r->proof, .strength = who.strength,
                                  .why = who.why, .purpose = json_text(m, "purpose"), .by = operator? BY_OPERATOR : BY_AGENT,
                                  .on_behalf_of = on_behalf_of, .session = "run", .confinement = confinement,
-                                 .confined = json_is(confined, JSON_BOOL) && confined->truth};
+                                 .confined = json_is(confined, JSON_BOOL) && confined->truth && has_own_network(pid)};
         r->opening = true;
         e = writ_open(s->writs, &q, opened, r);
         if (err_failed(e))

@@ -285,6 +285,7 @@ def check_progress(c, key):
     if raw is None:
         ticks = c.ok(key)["progress"]
     else:  # on the wire: a client that gets the last tick and the result in one piece may forget the tick
+        raw = [m for m in raw if "result" in m or m["method"] == "notifications/progress"]
         assert [m.get("method") for m in raw] == ["notifications/progress"] * n + [None], "all progress comes before the result"
         ticks = [m["params"] for m in raw[:-1]]
     assert [t["progress"] for t in ticks] == list(range(1, n + 1)) and {t["total"] for t in ticks} == {n}

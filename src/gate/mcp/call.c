@@ -364,9 +364,16 @@ call_answer(struct down *d, const struct rpc *answer)
         struct bytes text = json_text(answer->error, "message");
         call_over(d, "error", answer->root->raw.n);
         buf_printf(&b, "%.*s", BYTES_CUT(text, 4000));
+        if (b.n == 0)
+            buf_puts(&b, "the server failed without saying how");
         const struct json *data = json_get(answer->error, "data");
         down_error(d, servers_code(code), buf_text(&b), data ? data->raw : (struct bytes){NULL, 0});
         buf_free(&b);
+        return;
+    }
+    if (answer->result->type != JSON_OBJECT) {
+        call_over(d, "error", answer->root->raw.n);
+        down_fail(d, err_make(E_UPSTREAM, "the server's result is %s, not an object", json_type_name(answer->result->type)));
         return;
     }
     const struct json *failed = json_get(answer->result, "isError"), *type = json_get(answer->result, "resultType");

@@ -179,7 +179,7 @@ keep_start(struct link *l, const struct json *result)
 static void
 got_initialized(struct link *l, const struct rpc *answer, struct err e)
 {
-    if (err_failed(e) || answer->result == NULL || !keep_start(l, answer->result)) {
+    if (err_failed(e) || !json_is(answer->result, JSON_OBJECT) || !keep_start(l, answer->result)) {
         struct bytes text = answer && answer->error ? json_text(answer->error, "message") : (struct bytes){NULL, 0};
         fail(l, err_failed(e) ? e : err_make(E_UPSTREAM, "the server refused initialize: %.*s", BYTES_CUT(text, 120)));
         return;
