@@ -98,6 +98,8 @@ class Story:
             if name == "around" and not self.house.root:
                 allowed = step["ok"]  # without a user of its own it depends on what this host lets a user build
             self.expect(step["ok"] == allowed, f"{words}: expected {'allowed' if allowed else 'refused'}, got {line}")
+            by_writ = (step.get("data") or {}).get("code") in ("denied", "writ_ended")
+            self.expect(step["ok"] or by_writ or name == "around", f"{words}: expected Writ to refuse it, got {line}")
             steps[name] = step
             if name == until:
                 return steps

@@ -29,7 +29,6 @@ enum era { ERA_UNKNOWN, ERA_LEGACY, ERA_MODERN };
 #define MESSAGE_MAX ((size_t)4 << 20)   /* one JSON-RPC message, either way */
 #define RESULT_MAX ((size_t)16 << 20)   /* one message of a server; a destination may set less */
 #define SESSIONS_MAX 10000
-#define WRIT_SESSIONS_MAX 64            /* of one writ: each starts a server */
 #define BACKS_MAX 64                    /* requests of the server that wait for the client */
 #define SESSIONS_OF_WRIT_MAX 32         /* then the one that is unused for longest makes room */
 #define DOWNS_MAX 256                   /* requests under way in one session */

@@ -149,11 +149,6 @@ struct err
 session_make(struct gate *g, struct writ *writ, const char *destination, enum era era, struct session **out)
 {
     TRY(make_room(g, writ));
-    size_t own = 0;
-    for (const struct session *o = g->sessions; o; o = o->next)
-        own += o->writ == writ && !o->ended;
-    if (own >= WRIT_SESSIONS_MAX)
-        return err_make(E_BUSY, "%d client sessions of this writ are open; end one of them", WRIT_SESSIONS_MAX);
     if (g->n_sessions >= SESSIONS_MAX)
         return err_make(E_BUSY, "%d client sessions are open; try again later", SESSIONS_MAX);
     struct session *s = calloc(1, sizeof *s);
