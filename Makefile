@@ -39,6 +39,7 @@ tsan: ## unit tests with ThreadSanitizer
 	@scripts/sanitize.sh tsan
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (20)
+	@scripts/setup.sh core clang
 	@scripts/fuzz.sh
 
 peers: ## the published Cedar corpus, from the folder CEDAR_DATA

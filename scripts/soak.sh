@@ -4,9 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
+scripts/setup.sh core clang node python
 targets=$(find tests/fuzz -name 'fuzz_*.c' | wc -l)
 FUZZ_SECONDS=$((${SOAK_SECONDS:-7200} / targets + 1)) scripts/fuzz.sh
-scripts/setup.sh core node python
 configure build
 build build
 export WRIT_BIN="$PWD/build/src/cli/writ" WRIT_NODE_MODULES="$PWD/build/node/node_modules"

@@ -484,6 +484,8 @@ link_is_ready(struct link *l, struct err e, void *ctx)
         d->began_ns = s->gate->config.env->mono_ns(s->gate->config.env);
         if (!d->answered && err_failed(e))
             down_fail(d, e);
+        else if (!d->answered && (s->link == NULL || s->link->state != LINK_READY)) /* it died of one before this */
+            down_fail(d, err_make(E_UPSTREAM, "the server ended before it was asked"));
         else if (!d->answered)
             dispatch(d);
         down_unref(d);
