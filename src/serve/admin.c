@@ -415,7 +415,7 @@ record_admin(struct ask *k, const char *change, struct bytes what)
     json_member_text(&m, "what", bytes_sub(what, 0, 100));
     json_member_str(&m, "by", k->who);
     struct audit_event event = {.kind = AUDIT_PRIVILEGE, .members = buf_bytes(&m)};
-    struct err e = audit_append(k->face->serve->audit, &event, false, NULL, NULL);
+    struct err e = serve_record(k->face->serve, &event);
     buf_free(&m);
     return e;
 }

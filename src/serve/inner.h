@@ -36,6 +36,9 @@ struct snapshot *serve_snapshot(struct serve *s);
 void serve_say(const struct serve *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void serve_stop(struct serve *s);
 
+/* serve_record(s, event): a privilege change is on disk before it takes effect (law 6); waits for that, some milliseconds. Rare acts only. */
+struct err serve_record(struct serve *s, const struct audit_event *event) MUST_USE;
+
 /* reload.c: load and check the estate; a broken one changes nothing. */
 struct err serve_load(struct serve *s, struct buf *findings) MUST_USE;
 struct err reload_watch(struct serve *s) MUST_USE;

@@ -37,6 +37,37 @@ serve_say(const struct serve *s, const char *fmt, ...)
     va_end(ap);
 }
 
+struct waiting {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+    struct err e;
+};
+
+static void
+recorded(struct err e, uint64_t index, void *ctx)
+{
+    struct waiting *w = ctx;
+    (void)index;
+    pthread_mutex_lock(&w->lock);
+    w->e = e;
+    w->done = true;
+    pthread_cond_signal(&w->changed);
+    pthread_mutex_unlock(&w->lock);
+}
+
+struct err
+serve_record(struct serve *s, const struct audit_event *event)
+{
+    struct waiting w = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    TRY(audit_append(s->audit, event, true, recorded, &w));
+    pthread_mutex_lock(&w.lock);
+    while (!w.done)
+        pthread_cond_wait(&w.changed, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    return w.e;
+}
+
 /* A folder of ours: made when missing, and then with no room for others where secrets lie. */
 static struct err
 folder(const char *path, mode_t mode)
@@ -133,6 +164,7 @@ record_server(struct serve *s, const char *event)
     json_member_str(&m, "event", event);
     json_member_str(&m, "version", WRIT_VERSION);
     json_member_int(&m, "pid", getpid());
+    json_member_str(&m, "estate", s->snapshot->estate->version);
     struct audit_event a = {.kind = AUDIT_SERVER, .members = buf_bytes(&m)};
     struct err e = audit_append(s->audit, &a, false, NULL, NULL);
     buf_free(&m);

@@ -28,15 +28,21 @@ put_findings(const struct findings *f, struct buf *b)
         }
 }
 
+struct changes {
+    struct serve *serve;
+    struct err e; /* of the first record that failed: then the new estate is not put to use */
+};
+
 static void
 record_line(const char *text, void *ctx)
 {
-    struct serve *s = ctx;
+    struct changes *c = ctx;
+    if (err_failed(c->e))
+        return;
     struct buf m = buf_make(2048);
     json_member_str(&m, "change", text);
     struct audit_event event = {.kind = AUDIT_PRIVILEGE, .members = buf_bytes(&m)};
-    struct err e = audit_append(s->audit, &event, false, NULL, NULL);
-    (void)e;
+    c->e = audit_append(c->serve->audit, &event, false, NULL, NULL); /* the record of the load, behind it, waits for the disk for all of them */
     buf_free(&m);
 }
 
@@ -53,7 +59,7 @@ record_load(struct serve *s, const struct estate *estate, const char *state)
         json_member_int(&m, "policies", (int64_t)cedar_policies_count(estate->policies));
     }
     struct audit_event event = {.kind = AUDIT_ESTATE, .members = buf_bytes(&m)};
-    struct err e = audit_append(s->audit, &event, false, NULL, NULL);
+    struct err e = serve_record(s, &event);
     buf_free(&m);
     buf_free(&digest);
     return e;
@@ -103,9 +109,10 @@ serve_load(struct serve *s, struct buf *out)
     if (!err_failed(e))
         e = snapshot_make(estate, &snap);
     if (!err_failed(e) && s->audit) {
-        e = record_load(s, estate, old ? "reloaded" : "loaded");
-        if (!err_failed(e) && old)
-            estate_diff(old->estate, estate, record_line, s);
+        struct changes c = {s, err_ok()};
+        if (old)
+            estate_diff(old->estate, estate, record_line, &c);
+        e = err_failed(c.e) ? c.e : record_load(s, estate, old ? "reloaded" : "loaded");
     }
     if (estate)
         estate_unref(estate);

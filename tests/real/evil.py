@@ -201,6 +201,8 @@ def line_call(mode, m):
             with open(m["params"]["arguments"]["text"], "w") as f:
                 f.write(str(os.getpid()))
             time.sleep(120)
+        while not os.path.exists(m["params"]["arguments"]["text"]):
+            time.sleep(0.01)
         os._exit(0)
     out(b"".join(a + b"\n" for a in answers(mode, m)))
 

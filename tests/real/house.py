@@ -1,6 +1,7 @@
 """A house to test in: an estate in a temporary folder, a real `writ serve`, and ways to talk to it. Standard library only."""
 import atexit
 import functools
+import encodings.idna  # loaded now: sockets ask for it later, when this process may be a user that cannot read the library
 import http.client
 import json
 import os
