@@ -48,8 +48,7 @@ struct cedar_policies;
  * ${id_by_annotation} a policy that carries @id("x") is called x and others "<name>:<number>". Duplicate ids are an error. Templates
  * are parsed and kept; they take no part in decisions until linked. Returns false and fills ${error} otherwise.
  */
-bool cedar_policies_parse(struct cedar_str text, const char *name, bool id_by_annotation, struct cedar_policies **out,
-                          struct cedar_error *error);
+bool cedar_policies_parse(struct cedar_str text, const char *name, bool id_by_annotation, struct cedar_policies **out, struct cedar_error *error);
 /* cedar_policies_join(sets, n, out, error): one set with the policies of all, in order; duplicate ids are an error. */
 bool cedar_policies_join(struct cedar_policies *const *sets, size_t n, struct cedar_policies **out, struct cedar_error *error);
 struct cedar_policies *cedar_policies_ref(struct cedar_policies *p);
@@ -72,9 +71,10 @@ bool cedar_policy_annotation_at(const struct cedar_policies *p, size_t i, size_t
  * cedar_policies_walk_context(p, fn, ctx): every attribute path below `context` that a condition names ("input.path"), with the policy's
  * index, its action constraint when that is a single action ("==", else n == 0), line and column. For load-time checks of argument names.
  */
-void cedar_policies_walk_context(const struct cedar_policies *p,
-                                 void (*fn)(size_t policy, struct cedar_str action_id, struct cedar_str path, unsigned line, unsigned column, void *ctx),
-                                 void *ctx);
+void
+cedar_policies_walk_context(const struct cedar_policies *p,
+                            void (*fn)(size_t policy, struct cedar_str action_id, struct cedar_str path, unsigned line, unsigned column, void *ctx),
+                            void *ctx);
 
 /* ------------------------------------------------------------------------------------------------------------------ values */
 
@@ -109,8 +109,8 @@ struct cedar_entities;
 struct cedar_entities_builder;
 struct cedar_entities_builder *cedar_entities_new(void);
 /* Attributes and tags are records (NULL: empty), deep-copied. A uid given twice is an error at finish unless both are identical. */
-bool cedar_entities_add(struct cedar_entities_builder *b, struct cedar_uid uid, const struct cedar_value *attributes,
-                        const struct cedar_uid *parents, size_t n_parents, const struct cedar_value *tags);
+bool cedar_entities_add(struct cedar_entities_builder *b, struct cedar_uid uid, const struct cedar_value *attributes, const struct cedar_uid *parents,
+                        size_t n_parents, const struct cedar_value *tags);
 /* cedar_entities_finish: closes the ancestor relation (a cycle is an error), frees the builder in either case. */
 bool cedar_entities_finish(struct cedar_entities_builder *b, struct cedar_entities **out, struct cedar_error *error);
 /* cedar_entities_json(text): the official entity JSON without schema ([{uid,attrs,parents,tags}]). */

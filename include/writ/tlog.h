@@ -86,11 +86,11 @@ struct tlog_report {
 struct tlog_error tlog_verify(const char *dir, const char *origin, const uint8_t public_key[32], struct tlog_report *out);
 
 /* tlog_note(origin, size, root, sig, public_key, out, room): the signed note as text (C2SP signed-note v1); 0 when it does not fit. */
-size_t tlog_note(const char *origin, uint64_t size, const uint8_t root[TLOG_HASH], const uint8_t sig[64], const uint8_t public_key[32],
-                 char *out, size_t room);
+size_t tlog_note(const char *origin, uint64_t size, const uint8_t root[TLOG_HASH], const uint8_t sig[64], const uint8_t public_key[32], char *out,
+                 size_t room);
 /* tlog_note_check: parse and verify a note; TLOG_FORMAT or TLOG_SIGNER when it is not right. */
-struct tlog_error tlog_note_check(const char *text, size_t n, const char *origin, const uint8_t public_key[32], uint64_t *size,
-                                  uint8_t root[TLOG_HASH]);
+struct tlog_error
+tlog_note_check(const char *text, size_t n, const char *origin, const uint8_t public_key[32], uint64_t *size, uint8_t root[TLOG_HASH]);
 
 /* tlog_vkey(origin, public_key, out, room): the log's key for other verifiers, "origin+1a2b3c4d+AT…" (C2SP signed-note); 0 when it does
  * not fit. */

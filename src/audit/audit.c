@@ -91,9 +91,12 @@ take_drain(struct audit *a, struct item *item, struct err *failed)
 {
     if (a->store == NULL || item->drain <= a->outbox_at_open) {
         item->failed = true;
-        *failed = a->store == NULL ? err_make(E_STATE, "this log has no store to drain")
-                                   : err_make(E_TAMPERED, "the log had outbox number %lld before Writ started: the store numbers anew, so it is not the one this log belongs to",
-                                              (long long)item->drain);
+        *failed =
+            a->store == NULL
+                ? err_make(E_STATE, "this log has no store to drain")
+                : err_make(E_TAMPERED,
+                           "the log had outbox number %lld before Writ started: the store numbers anew, so it is not the one this log belongs to",
+                           (long long)item->drain);
         return err_ok();
     }
     if (item->drain > a->outbox) {

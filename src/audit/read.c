@@ -30,8 +30,8 @@ static bool
 fits(const struct json *leaf, const struct audit_filter *f)
 {
     return member_fits(leaf, "kind", f->kind) && member_fits(leaf, "writ", f->writ) && member_fits(leaf, "agent", f->agent) &&
-           member_fits(leaf, "call", f->call) && member_fits(leaf, "destination", f->destination) &&
-           member_fits(leaf, "decision", f->decision) && time_fits(leaf, f);
+           member_fits(leaf, "call", f->call) && member_fits(leaf, "destination", f->destination) && member_fits(leaf, "decision", f->decision) &&
+           time_fits(leaf, f);
 }
 
 struct reading {

@@ -56,9 +56,8 @@ static bool
 encrypt(EVP_CIPHER_CTX *c, const uint8_t key[32], struct bytes plain, uint8_t *out)
 {
     int n;
-    return c != NULL && EVP_EncryptInit_ex(c, audit_aes(), NULL, key, nonce) &&
-           EVP_EncryptUpdate(c, out, &n, plain.at, (int)plain.n) && EVP_EncryptFinal_ex(c, out + n, &n) &&
-           EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, AUDIT_TAG, out + plain.n);
+    return c != NULL && EVP_EncryptInit_ex(c, audit_aes(), NULL, key, nonce) && EVP_EncryptUpdate(c, out, &n, plain.at, (int)plain.n) &&
+           EVP_EncryptFinal_ex(c, out + n, &n) && EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, AUDIT_TAG, out + plain.n);
 }
 
 struct err
@@ -83,9 +82,8 @@ decrypt(EVP_CIPHER_CTX *c, const uint8_t key[32], struct bytes sealed, struct by
     int n;
     uint8_t copy[AUDIT_TAG];
     memcpy(copy, tag.at, AUDIT_TAG);
-    return c != NULL && EVP_DecryptInit_ex(c, audit_aes(), NULL, key, nonce) &&
-           EVP_DecryptUpdate(c, out, &n, sealed.at, (int)sealed.n) && EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, AUDIT_TAG, copy) &&
-           EVP_DecryptFinal_ex(c, out + n, &n) > 0;
+    return c != NULL && EVP_DecryptInit_ex(c, audit_aes(), NULL, key, nonce) && EVP_DecryptUpdate(c, out, &n, sealed.at, (int)sealed.n) &&
+           EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, AUDIT_TAG, copy) && EVP_DecryptFinal_ex(c, out + n, &n) > 0;
 }
 
 struct err

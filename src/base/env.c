@@ -115,8 +115,8 @@ env_time_parse(struct bytes b, int64_t *ms)
     struct tm t = {0};
     int fraction = 0;
     bool ok = digits(b, 0, 4, &t.tm_year) && digits(b, 5, 2, &t.tm_mon) && digits(b, 8, 2, &t.tm_mday) && digits(b, 11, 2, &t.tm_hour) &&
-              digits(b, 14, 2, &t.tm_min) && digits(b, 17, 2, &t.tm_sec) && b.n >= 20 && b.at[4] == '-' && b.at[7] == '-' &&
-              b.at[10] == 'T' && b.at[13] == ':' && b.at[16] == ':' && b.at[b.n - 1] == 'Z';
+              digits(b, 14, 2, &t.tm_min) && digits(b, 17, 2, &t.tm_sec) && b.n >= 20 && b.at[4] == '-' && b.at[7] == '-' && b.at[10] == 'T' &&
+              b.at[13] == ':' && b.at[16] == ':' && b.at[b.n - 1] == 'Z';
     if (!ok || t.tm_mon < 1 || t.tm_mon > 12 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour > 23 || t.tm_min > 59 || t.tm_sec > 59)
         return false;
     if (b.n != 20 && !(b.n == 24 && b.at[19] == '.' && digits(b, 20, 3, &fraction)))

@@ -137,8 +137,7 @@ integer(struct bytes t, int64_t *out)
 static bool
 floating(struct bytes t)
 {
-    static const char *const named[] = {".inf",  ".Inf",  ".INF",  "+.inf", "+.Inf", "+.INF", "-.inf",
-                                        "-.Inf", "-.INF", ".nan",  ".NaN",  ".NAN",  NULL};
+    static const char *const named[] = {".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", ".nan", ".NaN", ".NAN", NULL};
     static const char digits[] = "0123456789";
     if (one_of(t, named))
         return true;

@@ -82,8 +82,8 @@ copy_record(struct arena *a, const struct cedar_value *record)
 }
 
 bool
-cedar_entities_add(struct cedar_entities_builder *b, struct cedar_uid uid, const struct cedar_value *attributes,
-                   const struct cedar_uid *parents, size_t n_parents, const struct cedar_value *tags)
+cedar_entities_add(struct cedar_entities_builder *b, struct cedar_uid uid, const struct cedar_value *attributes, const struct cedar_uid *parents,
+                   size_t n_parents, const struct cedar_value *tags)
 {
     struct arena *a = &b->store->a;
     struct cedar_uid *own = arena_list(a, n_parents, sizeof *own);

@@ -168,10 +168,10 @@ op_negate(struct run *r, const struct expr *e)
 static bool
 calculate(struct run *r, char operator, int64_t a, int64_t b, int64_t *out)
 {
-    const char *verb = operator == '+' ? "add" : operator == '-' ? "subtract" : "multiply";
-    bool over = operator == '+'   ? __builtin_add_overflow(a, b, out)
-                : operator == '-' ? __builtin_sub_overflow(a, b, out)
-                                  : __builtin_mul_overflow(a, b, out);
+    const char *verb = operator== '+' ? "add" : operator== '-' ? "subtract" : "multiply";
+    bool over = operator== '+'   ? __builtin_add_overflow(a, b, out)
+                : operator== '-' ? __builtin_sub_overflow(a, b, out)
+                                 : __builtin_mul_overflow(a, b, out);
     if (over)
         fault_add(&r->fault, "integer overflow while attempting to %s the values `%lld` and `%lld`", verb, (long long)a, (long long)b);
     return !over;

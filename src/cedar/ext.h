@@ -8,35 +8,35 @@
 #include "cedar/value.h"
 
 /*      function             name                  method  arguments, the receiver included */
-#define EXT_TABLE(E)                                                                                                                  \
-    E(EXT_IP,                "ip",                 false, 1)                                                                          \
-    E(EXT_DECIMAL,           "decimal",            false, 1)                                                                          \
-    E(EXT_DATETIME,          "datetime",           false, 1)                                                                          \
-    E(EXT_DURATION,          "duration",           false, 1)                                                                          \
-    E(EXT_IS_IPV4,           "isIpv4",             true,  1)                                                                          \
-    E(EXT_IS_IPV6,           "isIpv6",             true,  1)                                                                          \
-    E(EXT_IS_LOOPBACK,       "isLoopback",         true,  1)                                                                          \
-    E(EXT_IS_MULTICAST,      "isMulticast",        true,  1)                                                                          \
-    E(EXT_IS_IN_RANGE,       "isInRange",          true,  2)                                                                          \
-    E(EXT_LESS_THAN,         "lessThan",           true,  2)                                                                          \
-    E(EXT_LESS_EQUAL,        "lessThanOrEqual",    true,  2)                                                                          \
-    E(EXT_GREATER_THAN,      "greaterThan",        true,  2)                                                                          \
-    E(EXT_GREATER_EQUAL,     "greaterThanOrEqual", true,  2)                                                                          \
-    E(EXT_OFFSET,            "offset",             true,  2)                                                                          \
-    E(EXT_DURATION_SINCE,    "durationSince",      true,  2)                                                                          \
-    E(EXT_TO_DATE,           "toDate",             true,  1)                                                                          \
-    E(EXT_TO_TIME,           "toTime",             true,  1)                                                                          \
-    E(EXT_TO_MILLISECONDS,   "toMilliseconds",     true,  1)                                                                          \
-    E(EXT_TO_SECONDS,        "toSeconds",          true,  1)                                                                          \
-    E(EXT_TO_MINUTES,        "toMinutes",          true,  1)                                                                          \
-    E(EXT_TO_HOURS,          "toHours",            true,  1)                                                                          \
-    E(EXT_TO_DAYS,           "toDays",             true,  1)
+#define EXT_TABLE(E)                                                                                                                                 \
+    E(EXT_IP, "ip", false, 1)                                                                                                                        \
+    E(EXT_DECIMAL, "decimal", false, 1)                                                                                                              \
+    E(EXT_DATETIME, "datetime", false, 1)                                                                                                            \
+    E(EXT_DURATION, "duration", false, 1)                                                                                                            \
+    E(EXT_IS_IPV4, "isIpv4", true, 1)                                                                                                                \
+    E(EXT_IS_IPV6, "isIpv6", true, 1)                                                                                                                \
+    E(EXT_IS_LOOPBACK, "isLoopback", true, 1)                                                                                                        \
+    E(EXT_IS_MULTICAST, "isMulticast", true, 1)                                                                                                      \
+    E(EXT_IS_IN_RANGE, "isInRange", true, 2)                                                                                                         \
+    E(EXT_LESS_THAN, "lessThan", true, 2)                                                                                                            \
+    E(EXT_LESS_EQUAL, "lessThanOrEqual", true, 2)                                                                                                    \
+    E(EXT_GREATER_THAN, "greaterThan", true, 2)                                                                                                      \
+    E(EXT_GREATER_EQUAL, "greaterThanOrEqual", true, 2)                                                                                              \
+    E(EXT_OFFSET, "offset", true, 2)                                                                                                                 \
+    E(EXT_DURATION_SINCE, "durationSince", true, 2)                                                                                                  \
+    E(EXT_TO_DATE, "toDate", true, 1)                                                                                                                \
+    E(EXT_TO_TIME, "toTime", true, 1)                                                                                                                \
+    E(EXT_TO_MILLISECONDS, "toMilliseconds", true, 1)                                                                                                \
+    E(EXT_TO_SECONDS, "toSeconds", true, 1)                                                                                                          \
+    E(EXT_TO_MINUTES, "toMinutes", true, 1)                                                                                                          \
+    E(EXT_TO_HOURS, "toHours", true, 1)                                                                                                              \
+    E(EXT_TO_DAYS, "toDays", true, 1)
 
 enum ext_function {
 #define E(function, name, method, arguments) function,
     EXT_TABLE(E)
 #undef E
-    EXT_COUNT
+        EXT_COUNT
 };
 
 /* ext_find(name, f): false when there is no such function or method. */

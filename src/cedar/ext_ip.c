@@ -147,9 +147,7 @@ ext_parse_ip(struct cedar_str s, struct value_ip *out, struct text *why)
     if (s.n > TEXT_LONGEST)
         return refuse(why, "error parsing IP address from string `", s, "`: string length is too large");
     if (count(s, ':') >= 2 && count(s, '.') >= 2)
-        return refuse(why,
-                      "error parsing IP address from string: We do not accept IPv4 embedded in IPv6 (e.g., ::ffff:127.0.0.1). Found: `", s,
-                      "`");
+        return refuse(why, "error parsing IP address from string: We do not accept IPv4 embedded in IPv6 (e.g., ::ffff:127.0.0.1). Found: `", s, "`");
     size_t slash = bytes_find(str_bytes(s), '/');
     struct cedar_str address = {s.at, slash};
     bool ok = parse_address(address, out);

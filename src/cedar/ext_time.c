@@ -61,8 +61,8 @@ take_date(struct cedar_str s, size_t *at, struct moment *m)
 static bool
 take_time(struct cedar_str s, size_t *at, struct moment *m)
 {
-    return take(s, at, 'T') && take_digits(s, at, 2, &m->hour) && take(s, at, ':') && take_digits(s, at, 2, &m->minute) &&
-           take(s, at, ':') && take_digits(s, at, 2, &m->second);
+    return take(s, at, 'T') && take_digits(s, at, 2, &m->hour) && take(s, at, ':') && take_digits(s, at, 2, &m->minute) && take(s, at, ':') &&
+           take_digits(s, at, 2, &m->second);
 }
 
 static bool

@@ -9,45 +9,45 @@
 #include "cedar/text.h"
 
 /*      token                 as it stands in the text; NULL: words, numbers … */
-#define TOKEN_TABLE(T)                                                                                                                \
-    T(TOKEN_END,              NULL)                                                                                                   \
-    T(TOKEN_NAME,             NULL)                                                                                                   \
-    T(TOKEN_NUMBER,           NULL)                                                                                                   \
-    T(TOKEN_STRING,           NULL)                                                                                                   \
-    T(TOKEN_SLOT,             NULL)                                                                                                   \
-    T(TOKEN_PATH,             "::")                                                                                                   \
-    T(TOKEN_EQUAL,            "==")                                                                                                   \
-    T(TOKEN_UNEQUAL,          "!=")                                                                                                   \
-    T(TOKEN_LESS_EQUAL,       "<=")                                                                                                   \
-    T(TOKEN_GREATER_EQUAL,    ">=")                                                                                                   \
-    T(TOKEN_OR,               "||")                                                                                                   \
-    T(TOKEN_AND,              "&&")                                                                                                   \
-    T(TOKEN_LESS,             "<")                                                                                                    \
-    T(TOKEN_GREATER,          ">")                                                                                                    \
-    T(TOKEN_ASSIGN,           "=")                                                                                                    \
-    T(TOKEN_NOT,              "!")                                                                                                    \
-    T(TOKEN_PLUS,             "+")                                                                                                    \
-    T(TOKEN_MINUS,            "-")                                                                                                    \
-    T(TOKEN_TIMES,            "*")                                                                                                    \
-    T(TOKEN_DIVIDE,           "/")                                                                                                    \
-    T(TOKEN_REMAINDER,        "%")                                                                                                    \
-    T(TOKEN_AT,               "@")                                                                                                    \
-    T(TOKEN_DOT,              ".")                                                                                                    \
-    T(TOKEN_COMMA,            ",")                                                                                                    \
-    T(TOKEN_SEMICOLON,        ";")                                                                                                    \
-    T(TOKEN_COLON,            ":")                                                                                                    \
-    T(TOKEN_ROUND,            "(")                                                                                                    \
-    T(TOKEN_ROUND_END,        ")")                                                                                                    \
-    T(TOKEN_SQUARE,           "[")                                                                                                    \
-    T(TOKEN_SQUARE_END,       "]")                                                                                                    \
-    T(TOKEN_CURLY,            "{")                                                                                                    \
-    T(TOKEN_CURLY_END,        "}")
+#define TOKEN_TABLE(T)                                                                                                                               \
+    T(TOKEN_END, NULL)                                                                                                                               \
+    T(TOKEN_NAME, NULL)                                                                                                                              \
+    T(TOKEN_NUMBER, NULL)                                                                                                                            \
+    T(TOKEN_STRING, NULL)                                                                                                                            \
+    T(TOKEN_SLOT, NULL)                                                                                                                              \
+    T(TOKEN_PATH, "::")                                                                                                                              \
+    T(TOKEN_EQUAL, "==")                                                                                                                             \
+    T(TOKEN_UNEQUAL, "!=")                                                                                                                           \
+    T(TOKEN_LESS_EQUAL, "<=")                                                                                                                        \
+    T(TOKEN_GREATER_EQUAL, ">=")                                                                                                                     \
+    T(TOKEN_OR, "||")                                                                                                                                \
+    T(TOKEN_AND, "&&")                                                                                                                               \
+    T(TOKEN_LESS, "<")                                                                                                                               \
+    T(TOKEN_GREATER, ">")                                                                                                                            \
+    T(TOKEN_ASSIGN, "=")                                                                                                                             \
+    T(TOKEN_NOT, "!")                                                                                                                                \
+    T(TOKEN_PLUS, "+")                                                                                                                               \
+    T(TOKEN_MINUS, "-")                                                                                                                              \
+    T(TOKEN_TIMES, "*")                                                                                                                              \
+    T(TOKEN_DIVIDE, "/")                                                                                                                             \
+    T(TOKEN_REMAINDER, "%")                                                                                                                          \
+    T(TOKEN_AT, "@")                                                                                                                                 \
+    T(TOKEN_DOT, ".")                                                                                                                                \
+    T(TOKEN_COMMA, ",")                                                                                                                              \
+    T(TOKEN_SEMICOLON, ";")                                                                                                                          \
+    T(TOKEN_COLON, ":")                                                                                                                              \
+    T(TOKEN_ROUND, "(")                                                                                                                              \
+    T(TOKEN_ROUND_END, ")")                                                                                                                          \
+    T(TOKEN_SQUARE, "[")                                                                                                                             \
+    T(TOKEN_SQUARE_END, "]")                                                                                                                         \
+    T(TOKEN_CURLY, "{")                                                                                                                              \
+    T(TOKEN_CURLY_END, "}")
 
 enum token_kind {
 #define T(token, text) token,
     TOKEN_TABLE(T)
 #undef T
-    TOKEN_COUNT
+        TOKEN_COUNT
 };
 
 struct token {

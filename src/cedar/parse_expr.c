@@ -299,8 +299,7 @@ parse_method(struct parser *p, const struct token *at, const struct expr *receiv
     if (!parser_step(p) || !parse_list(p, TOKEN_ROUND_END, &args))
         return NULL;
     if (m < METHODS)
-        return args.n == methods[m].arguments ? make_pair(p, methods[m].op, at, receiver, args.n ? args.at[0] : NULL)
-                                              : wrong_count(p, at, m, args.n);
+        return args.n == methods[m].arguments ? make_pair(p, methods[m].op, at, receiver, args.n ? args.at[0] : NULL) : wrong_count(p, at, m, args.n);
     struct list all = {NULL, 0, 0};
     if (!push(p, &all, receiver))
         return NULL;
@@ -560,8 +559,7 @@ parse_comparison(struct parser *p, const struct expr *left, enum expr_op op)
         return NULL;
     const struct expr *right = parse_sum(p);
     if (right && comparison(p) != EXPR_COUNT)
-        return parser_wrong(p, &p->now,
-                            "multiple relational operators (>, ==, in, etc.) must be used with parentheses to make ordering explicit"),
+        return parser_wrong(p, &p->now, "multiple relational operators (>, ==, in, etc.) must be used with parentheses to make ordering explicit"),
                NULL;
     return right ? make_pair(p, op, &t, left, right) : NULL;
 }

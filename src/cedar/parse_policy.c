@@ -77,8 +77,7 @@ parser_take(struct parser *p, enum token_kind kind)
 bool
 parser_too_deep(struct parser *p)
 {
-    return error_set(p->error, CEDAR_LIMIT, p->now.line, p->now.column, "this is nested deeper than %u levels: split the condition",
-                     CEDAR_MAX_DEPTH);
+    return error_set(p->error, CEDAR_LIMIT, p->now.line, p->now.column, "this is nested deeper than %u levels: split the condition", CEDAR_MAX_DEPTH);
 }
 
 bool
@@ -221,7 +220,8 @@ static bool
 take_slot(struct parser *p, struct scope *s, enum reference kind, const char *variable)
 {
     if (kind != ONE_OR_SLOT)
-        return parser_wrong(p, &p->now, "expected %s, found template slot", kind == ONE_ONLY ? "single entity uid" : "single entity uid or set of entity uids");
+        return parser_wrong(p, &p->now, "expected %s, found template slot",
+                            kind == ONE_ONLY ? "single entity uid" : "single entity uid or set of entity uids");
     if (!str_is((struct cedar_str){p->now.text.at + 1, p->now.text.n - 1}, variable)) {
         parser_wrong_word(p, &p->now, "expected an entity uid or matching template slot, found ", p->now.text, " instead of ?");
         struct text more = error_text(p->error);
@@ -310,7 +310,9 @@ take_constraint(struct parser *p, struct scope *s, const struct token *at)
     if (!parser_step(p) || !take_reference(p, s, action ? ONE_OR_SET : ONE_OR_SLOT, variable))
         return false;
     if (parser_is_word(p, "is"))
-        return parser_wrong(p, &p->now, action ? "`is` cannot appear in the action scope" : "when `is` and `in` are used together, `is` must come first; try `_ is _ in _`");
+        return parser_wrong(p, &p->now,
+                            action ? "`is` cannot appear in the action scope"
+                                   : "when `is` and `in` are used together, `is` must come first; try `_ is _ in _`");
     return true;
 }
 
@@ -324,8 +326,9 @@ check_element_end(struct parser *p, bool action)
         return parser_wrong(p, &p->now, "'=' is not a valid operator in Cedar; try using '==' instead");
     if (parser_is(p, TOKEN_UNEQUAL) || parser_is(p, TOKEN_LESS) || parser_is(p, TOKEN_GREATER) || parser_is(p, TOKEN_LESS_EQUAL) ||
         parser_is(p, TOKEN_GREATER_EQUAL))
-        return parser_wrong_word(p, &p->now, action ? "invalid operator in the action scope: " : "invalid operator in the policy scope: ",
-                                 p->now.text, "; only `==`, `in` and, except for actions, `is` can stand there");
+        return parser_wrong_word(p, &p->now,
+                                 action ? "invalid operator in the action scope: " : "invalid operator in the policy scope: ", p->now.text,
+                                 "; only `==`, `in` and, except for actions, `is` can stand there");
     return parser_unexpected(p);
 }
 

@@ -68,8 +68,8 @@ void *fault_memory(struct fault *f);
 void *fault_add(struct fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* error_set(e, code, line, column, fmt, …): fill ${e} and return false. */
-bool error_set(struct cedar_error *e, enum cedar_code code, unsigned line, unsigned column, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+bool
+error_set(struct cedar_error *e, enum cedar_code code, unsigned line, unsigned column, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 bool error_memory(struct cedar_error *e);
 /* error_text(e): where to go on writing behind what error_set wrote. */
 struct text error_text(struct cedar_error *e);

@@ -7,9 +7,8 @@ const struct cedar_value value_false = {.kind = VALUE_BOOL, .depth = 1, .truth =
 const struct cedar_value value_empty_record = {.kind = VALUE_RECORD, .depth = 1};
 
 static const char *const kind_names[] = {
-    [VALUE_BOOL] = "bool",         [VALUE_LONG] = "long",       [VALUE_STRING] = "string",     [VALUE_ENTITY] = "entity", [VALUE_SET] = "set",
-    [VALUE_RECORD] = "record",     [VALUE_DATETIME] = "datetime", [VALUE_DECIMAL] = "decimal", [VALUE_DURATION] = "duration",
-    [VALUE_IP] = "ipaddr",
+    [VALUE_BOOL] = "bool",     [VALUE_LONG] = "long",         [VALUE_STRING] = "string",   [VALUE_ENTITY] = "entity",     [VALUE_SET] = "set",
+    [VALUE_RECORD] = "record", [VALUE_DATETIME] = "datetime", [VALUE_DECIMAL] = "decimal", [VALUE_DURATION] = "duration", [VALUE_IP] = "ipaddr",
 };
 
 const char *

@@ -35,7 +35,7 @@ static void
 put_one(struct buf *b, const struct json *a)
 {
     static const char *const rows[][2] = {
-        {"purpose", "purpose"},         {"owner", "owner"},     {"backup", "backup owner"}, {"kind", "kind"},        {"environment", "environment"},
+        {"purpose", "purpose"},           {"owner", "owner"},      {"backup", "backup owner"}, {"kind", "kind"},       {"environment", "environment"},
         {"default_task", "default task"}, {"review", "review by"}, {"last_use", "last use"},   {"blocked", "cut off"},
     };
     const struct json *tasks = json_get(a, "tasks");
@@ -73,7 +73,8 @@ find(const struct json *list, const char *id, const struct json **out)
     }
     if (*out)
         return err_ok();
-    return err_make(E_NOT_FOUND, "there is no agent %.64s%s%.*s%s", id, g.best.n ? "; did you mean " : "", BYTES_CUT(g.best, 64), g.best.n ? "?" : "");
+    return err_make(E_NOT_FOUND, "there is no agent %.64s%s%.*s%s", id, g.best.n ? "; did you mean " : "", BYTES_CUT(g.best, 64),
+                    g.best.n ? "?" : "");
 }
 
 struct err

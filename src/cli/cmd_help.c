@@ -39,7 +39,8 @@ put_one(struct cli *c, struct buf *b)
     }
     if (help_group(b, name, width, colour))
         return err_ok();
-    return err_make(E_USAGE, "there is no command `writ %s`%s%.*s%s", name, g.best.n ? "; did you mean `writ " : "", BYTES_CUT(g.best, 40), g.best.n ? "`?" : "");
+    return err_make(E_USAGE, "there is no command `writ %s`%s%.*s%s", name, g.best.n ? "; did you mean `writ " : "", BYTES_CUT(g.best, 40),
+                    g.best.n ? "`?" : "");
 }
 
 struct err

@@ -29,9 +29,15 @@ struct err
 cmd_init(struct cli *c)
 {
     struct init_options o = {
-        .state_dir = given(c, "state-dir"), .run_dir = given(c, "run-dir"), .owner_name = given(c, "owner"), .owner_uid = (int)getuid(),
-        .files_root = given(c, "files-root"), .node = given(c, "node"), .server_js = given(c, "server-js"),
-        .reader_user = given(c, "reader-user"), .bot_user = given(c, "bot-user"),
+        .state_dir = given(c, "state-dir"),
+        .run_dir = given(c, "run-dir"),
+        .owner_name = given(c, "owner"),
+        .owner_uid = (int)getuid(),
+        .files_root = given(c, "files-root"),
+        .node = given(c, "node"),
+        .server_js = given(c, "server-js"),
+        .reader_user = given(c, "reader-user"),
+        .bot_user = given(c, "bot-user"),
     };
     TRY(estate_init(c->words[0], &o));
     char *whole = realpath(c->words[0], NULL);

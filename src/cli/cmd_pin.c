@@ -152,7 +152,9 @@ cmd_pin(struct cli *c)
         return e;
     }
     TRY(e);
-    buf_puts(&b, !written ? "the pin is as the destination is\n" : n.added ? "pinned; state the effect of each new tool in destinations/" : "pinned\n");
+    buf_puts(&b, !written  ? "the pin is as the destination is\n"
+                 : n.added ? "pinned; state the effect of each new tool in destinations/"
+                           : "pinned\n");
     if (written && n.added)
         buf_printf(&b, "%s.yaml, until then it counts as write and each call asks\n", name);
     return output_send(c, &b);

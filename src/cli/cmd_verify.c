@@ -31,7 +31,8 @@ locate(struct cli *c, struct log_at *at)
     at->folder = c->words[0];
     at->origin = given(c, "origin");
     if (at->folder && (key == NULL || at->origin == NULL))
-        return err_make(E_USAGE, "a folder needs --key and --origin: `writ log verify --json` says them while the server is trusted; keep them elsewhere");
+        return err_make(E_USAGE,
+                        "a folder needs --key and --origin: `writ log verify --json` says them while the server is trusted; keep them elsewhere");
     if (at->folder)
         return read_key(bytes_str(key), at->key);
     TRY(api_get(c, FACE_CONTROL, "/v1/log/key", &answer));

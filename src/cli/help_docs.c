@@ -38,13 +38,15 @@ markdown_command(struct buf *b, const struct command *k)
 void
 help_markdown(struct buf *b)
 {
-    buf_puts(b, "# The command `writ`\n\n"
-                "Made by `writ help --markdown`; a test compares. Output is for people, coloured on a terminal only (never with `NO_COLOR`); with `--json`\n"
-                "it is for programs, and errors are one JSON object on standard error. Options take `--name value` or `--name=value`.\n\n"
-                "| exit code | meaning |\n|---|---|\n| 0 | done |\n| 1 | findings, refused, not found or not confirmed |\n| 2 | used wrongly |\n"
-                "| 3 | could not look: the server, the disk or the network did not answer |\n\n"
-                "| variable | meaning |\n|---|---|\n| `WRIT_ESTATE` | the estate's folder, when `--estate` is not given |\n"
-                "| `WRIT_RUN_DIR` | the folder of the sockets, when `--run-dir` is not given |\n| `NO_COLOR` | no colour, whatever its value |\n");
+    buf_puts(
+        b,
+        "# The command `writ`\n\n"
+        "Made by `writ help --markdown`; a test compares. Output is for people, coloured on a terminal only (never with `NO_COLOR`); with `--json`\n"
+        "it is for programs, and errors are one JSON object on standard error. Options take `--name value` or `--name=value`.\n\n"
+        "| exit code | meaning |\n|---|---|\n| 0 | done |\n| 1 | findings, refused, not found or not confirmed |\n| 2 | used wrongly |\n"
+        "| 3 | could not look: the server, the disk or the network did not answer |\n\n"
+        "| variable | meaning |\n|---|---|\n| `WRIT_ESTATE` | the estate's folder, when `--estate` is not given |\n"
+        "| `WRIT_RUN_DIR` | the folder of the sockets, when `--run-dir` is not given |\n| `NO_COLOR` | no colour, whatever its value |\n");
     for (const struct command *k = commands; k->name; k++)
         markdown_command(b, k);
 }

@@ -13,10 +13,12 @@ static const struct form {
     {"decision", "shown", "{agent} {destination}: {shown} tools listed, {withheld} withheld[ ({writ})]"},
     {"decision", NULL, "{decision} {agent} {destination}/{tool}[: {reason}][; {observed} while observed][; tier {tier}][ ({call}, {writ})]"},
     {"outcome", NULL, "{status}[ {agent}][ {destination}[/{tool}]][ after {us} µs][, {bytes} bytes][ ({call}, {writ})]"},
-    {"writ", NULL, "{state} {writ}: {agent}, task {task}[, on behalf of {on_behalf_of}][, proof {proof}][; walls: {confinement}][; {why}][ (by {by})]"},
+    {"writ", NULL,
+     "{state} {writ}: {agent}, task {task}[, on behalf of {on_behalf_of}][, proof {proof}][; walls: {confinement}][; {why}][ (by {by})]"},
     {"revocation", "selector", "{state} {selector} {id}: {why} (by {by}; {revocation})"},
-    {"revocation", NULL, "{state} {revocation}: {writs} writs, {calls} calls, {streams} streams, {processes} servers; last effect after {effect_us} µs, "
-                         "on record after {durable_us} µs"},
+    {"revocation", NULL,
+     "{state} {revocation}: {writs} writs, {calls} calls, {streams} streams, {processes} servers; last effect after {effect_us} µs, "
+     "on record after {durable_us} µs"},
     {"privilege", NULL, "{change}[ {what}][ {selector} {id}][ (by {by})]"},
     {"secret", NULL, "{secret} released to {destination}[ as {use}][ ({writ})]"},
     {"estate", NULL, "{state}[ version {version}][: {agents} agents, {policies} policies][: {why}]"},

@@ -69,7 +69,8 @@ unknown_option(const struct command *command, struct bytes name)
         guess_offer(&n, bytes_str(o->name));
     if (n.best.n)
         snprintf(hint, sizeof hint, "; did you mean --%.*s?", BYTES_CUT(n.best, 40));
-    return err_make(E_USAGE, "there is no option --%.*s of `writ %s`%s (see `writ help %s`)", BYTES_CUT(name, 60), command->name, hint, command->name);
+    return err_make(E_USAGE, "there is no option --%.*s of `writ %s`%s (see `writ help %s`)", BYTES_CUT(name, 60), command->name, hint,
+                    command->name);
 }
 
 static struct err
@@ -143,7 +144,8 @@ static struct err
 take_word(struct cli *c, const char *word, size_t max)
 {
     if (c->n_words == max || c->n_words == CLI_WORDS_MAX)
-        return err_make(E_USAGE, "'%.60s' is one word too many: writ %s%s%s", word, c->command->name, c->command->words[0] ? " " : "", c->command->words);
+        return err_make(E_USAGE, "'%.60s' is one word too many: writ %s%s%s", word, c->command->name, c->command->words[0] ? " " : "",
+                        c->command->words);
     c->words[c->n_words++] = word;
     return err_ok();
 }

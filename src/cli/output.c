@@ -28,8 +28,8 @@ output_width(int fd)
 void
 output_tone(struct buf *b, bool colour, enum tone tone, const char *text)
 {
-    static const char *const codes[] = {[TONE_PLAIN] = "", [TONE_STRONG] = "\033[1m", [TONE_DIM] = "\033[2m", [TONE_GOOD] = "\033[32m",
-                                        [TONE_WARN] = "\033[33m", [TONE_BAD] = "\033[31m"};
+    static const char *const codes[] = {[TONE_PLAIN] = "",        [TONE_STRONG] = "\033[1m", [TONE_DIM] = "\033[2m",
+                                        [TONE_GOOD] = "\033[32m", [TONE_WARN] = "\033[33m",  [TONE_BAD] = "\033[31m"};
     bool shown = colour && tone != TONE_PLAIN;
     if (shown)
         buf_puts(b, codes[tone]);
@@ -59,9 +59,8 @@ character(struct bytes t, size_t *n)
 static const struct {
     uint32_t from, to;
 } unseen[] = {
-    {0x00ad, 0x00ad}, {0x034f, 0x034f}, {0x061c, 0x061c}, {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f},   {0x200b, 0x200f},
-    {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0},   {0xfff0, 0xfffb},
-    {0xe0000, 0xe0fff},
+    {0x00ad, 0x00ad}, {0x034f, 0x034f}, {0x061c, 0x061c}, {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x200b, 0x200f},   {0x2028, 0x202e},
+    {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0xe0000, 0xe0fff},
 };
 
 static bool

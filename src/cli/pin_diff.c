@@ -7,7 +7,11 @@
 static const struct {
     const char *member, *says;
 } parts[] = {
-    {"title", "title"}, {"description", "description"}, {"inputSchema", "arguments"}, {"outputSchema", "output schema"}, {"annotations", "annotations"},
+    {"title", "title"},
+    {"description", "description"},
+    {"inputSchema", "arguments"},
+    {"outputSchema", "output schema"},
+    {"annotations", "annotations"},
 };
 #define PARTS (sizeof parts / sizeof *parts)
 

@@ -14,7 +14,8 @@ connect_error(const char *path)
     switch (errno) {
     case ENOENT:
     case ECONNREFUSED:
-        return err_make(E_CONNECT, "the server is not running: nobody listens at %.200s (start it with `writ serve`, or name its folder with --run-dir)", path);
+        return err_make(E_CONNECT,
+                        "the server is not running: nobody listens at %.200s (start it with `writ serve`, or name its folder with --run-dir)", path);
     case EACCES:
         return err_make(E_CONNECT, "%.200s may not be used by this user: the run folder is closed to it", path);
     case EAGAIN:

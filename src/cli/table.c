@@ -36,8 +36,10 @@ static const struct option run_options[] = {
     {"purpose", "TEXT", "what this task is for, in a sentence; on record", false},
     {"on-behalf-of", "PERSON", "for whom, when not for yourself", false},
     {"user", "USER", "run the agent as this user (needs root)", false},
-    {"confine", "LEVEL", "full: fail unless every wall stands; network: fail without a network of its own; auto: as many as this machine can "
-                         "build, the rest is said (the default); none: no walls, on record as unconfined", false},
+    {"confine", "LEVEL",
+     "full: fail unless every wall stands; network: fail without a network of its own; auto: as many as this machine can "
+     "build, the rest is said (the default); none: no walls, on record as unconfined",
+     false},
     {"cwd", "DIR", "where the agent starts; readable for it", false},
     {"read", "DIR", "a folder or file that it may read and execute", true},
     {"write", "DIR", "a folder or file that it may change", true},
@@ -56,11 +58,13 @@ static const struct option close_options[] = {
     END,
 };
 
-#define SELECTORS(verb)                                                                                                                       \
-    {"call", "CALL", verb " one call", false}, {"writ", "WRIT", verb " one writ", false},                                                     \
-        {"instance", "INSTANCE", verb " all writs of one running copy of an agent", false},                                                   \
-        {"agent", "AGENT", verb " an agent", false}, {"owner", "PERSON", verb " all agents of a person", false},                              \
-        {"destination", "DESTINATION", verb " a destination", false}, {"everything", NULL, verb " everything", false}
+#define SELECTORS(verb)                                                                                                                              \
+    {"call", "CALL", verb " one call", false}, {"writ", "WRIT", verb " one writ", false},                                                            \
+        {"instance", "INSTANCE", verb " all writs of one running copy of an agent", false}, {"agent", "AGENT", verb " an agent", false},             \
+        {"owner", "PERSON", verb " all agents of a person", false}, {"destination", "DESTINATION", verb " a destination", false},                    \
+    {                                                                                                                                                \
+        "everything", NULL, verb " everything", false                                                                                                \
+    }
 
 static const struct option revoke_options[] = {
     SELECTORS("cut off"),
@@ -112,66 +116,174 @@ static const struct option help_options[] = {
 };
 
 const struct command commands[] = {
-    {"init", "DIR", "write a small, commented estate to start from", "Writes the files and nothing else; it never overwrites one. "
+    {"init",
+     "DIR",
+     "write a small, commented estate to start from",
+     "Writes the files and nothing else; it never overwrites one. "
      "The estate is meant to be kept in git.",
-     init_options, COMMON_JSON, {"writ init estate --files-root /srv/docs", "writ init /etc/writ --state-dir /var/lib/writ --run-dir /run/writ"}, cmd_init},
-    {"check", "[DIR]", "read the whole estate and report every problem", "Each finding is one line, FILE:LINE: LEVEL: TEXT. Exit code 1 when there are "
+     init_options,
+     COMMON_JSON,
+     {"writ init estate --files-root /srv/docs", "writ init /etc/writ --state-dir /var/lib/writ --run-dir /run/writ"},
+     cmd_init},
+    {"check",
+     "[DIR]",
+     "read the whole estate and report every problem",
+     "Each finding is one line, FILE:LINE: LEVEL: TEXT. Exit code 1 when there are "
      "errors; warnings alone are 0. A server that runs reloads a good estate by itself and never takes a broken one.",
-     none, COMMON_JSON | COMMON_ESTATE, {"writ check", "writ check /etc/writ --json"}, cmd_check},
-    {"serve", "[DIR]", "run the server until SIGTERM or SIGINT", "Reads the estate, opens the store and the log in state_dir and the sockets in run_dir. "
+     none,
+     COMMON_JSON | COMMON_ESTATE,
+     {"writ check", "writ check /etc/writ --json"},
+     cmd_check},
+    {"serve",
+     "[DIR]",
+     "run the server until SIGTERM or SIGINT",
+     "Reads the estate, opens the store and the log in state_dir and the sockets in run_dir. "
      "It writes \"ready\" when it serves.",
-     serve_options, COMMON_ESTATE, {"writ serve /etc/writ"}, cmd_serve},
-    {"run", "-- COMMAND [ARG]…", "start an agent under a writ of its own", "Builds the walls around the agent, opens a writ for the process, gives it a "
+     serve_options,
+     COMMON_ESTATE,
+     {"writ serve /etc/writ"},
+     cmd_serve},
+    {"run",
+     "-- COMMAND [ARG]…",
+     "start an agent under a writ of its own",
+     "Builds the walls around the agent, opens a writ for the process, gives it a "
      "private endpoint as its only way out, and then lets the program start. $WRIT_MCP_CONFIG names an MCP client configuration, $WRIT_ENDPOINT "
      "the endpoint, $WRIT_ID the writ.\n\n"
      "The writ ends with the command, however that ends. When the writ is revoked or expires, or the server goes away for more than 10 s, the agent "
      "is ended with all its processes. The exit code is the agent's, or 1 when its writ was taken away.\n\n"
      "Without --cwd the agent starts where you are if it may read there, and otherwise in the first folder of --write or --read.",
-     run_options, COMMON_ALL,
+     run_options,
+     COMMON_ALL,
      {"writ run --task read-docs --purpose \"summarise the handbook\" --write ./out -- claude --mcp-config \"$WRIT_MCP_CONFIG\"",
       "writ run --agent reader --user reader --confine full --cwd /srv/work -- python3 agent.py"},
      cmd_run},
-    {"mcp", "DESTINATION", "speak MCP on standard input and output, for a client that starts servers itself", "For the configuration of an MCP client, in "
+    {"mcp",
+     "DESTINATION",
+     "speak MCP on standard input and output, for a client that starts servers itself",
+     "For the configuration of an MCP client, in "
      "place of the server's own command. The process that started it is proven by what the kernel says, a writ is opened for the session, and "
      "it ends with it. When the server refuses, the reason stands on standard error and in the answer to the client's first request.",
-     mcp_options, COMMON_ESTATE | COMMON_RUN_DIR, {"writ mcp files --agent reader --task read-docs"}, cmd_mcp},
-    {"status", "", "is the server well, and what is going on", "Shows the estate in use (and why a newer one was refused), the log, active writs, "
+     mcp_options,
+     COMMON_ESTATE | COMMON_RUN_DIR,
+     {"writ mcp files --agent reader --task read-docs"},
+     cmd_mcp},
+    {"status",
+     "",
+     "is the server well, and what is going on",
+     "Shows the estate in use (and why a newer one was refused), the log, active writs, "
      "destinations, what is cut off and what is only observed.",
-     none, COMMON_ALL, {"writ status"}, cmd_status},
-    {"agent", "[AGENT]", "list the agents, or show one", "Who owns each, what it may do, whether it is at work and when it last was.", none, COMMON_ALL,
-     {"writ agent", "writ agent reader"}, cmd_agent},
-    {"writs", "", "list the writs that are open", "One line a writ: who, which task, since when, until when, how many calls.", writs_options, COMMON_ALL,
-     {"writ writs", "writ writs --agent reader --all"}, cmd_writs},
-    {"explain", "AGENT|WRIT|CALL", "say in sentences who has access, why, and what to edit to change it", "A writ begins with wr_ and a call with ca_; "
+     none,
+     COMMON_ALL,
+     {"writ status"},
+     cmd_status},
+    {"agent",
+     "[AGENT]",
+     "list the agents, or show one",
+     "Who owns each, what it may do, whether it is at work and when it last was.",
+     none,
+     COMMON_ALL,
+     {"writ agent", "writ agent reader"},
+     cmd_agent},
+    {"writs",
+     "",
+     "list the writs that are open",
+     "One line a writ: who, which task, since when, until when, how many calls.",
+     writs_options,
+     COMMON_ALL,
+     {"writ writs", "writ writs --agent reader --all"},
+     cmd_writs},
+    {"explain",
+     "AGENT|WRIT|CALL",
+     "say in sentences who has access, why, and what to edit to change it",
+     "A writ begins with wr_ and a call with ca_; "
      "anything else is an agent.",
-     none, COMMON_ALL, {"writ explain reader", "writ explain ca_q4zk…"}, cmd_explain},
-    {"close", "WRIT", "end a task in good order", "What was handed out under the writ is taken back. To cut somebody off, use revoke.", close_options,
-     COMMON_ALL, {"writ close wr_7d5x…"}, cmd_close},
-    {"revoke", "", "take authority back now, and say how long that took", "Give exactly one of the selectors. Nothing new can start when the command "
-     "returns, and it says when the last effect had stopped and when the cut was on disk. An agent, owner, destination or everything stays cut off until "
+     none,
+     COMMON_ALL,
+     {"writ explain reader", "writ explain ca_q4zk…"},
+     cmd_explain},
+    {"close",
+     "WRIT",
+     "end a task in good order",
+     "What was handed out under the writ is taken back. To cut somebody off, use revoke.",
+     close_options,
+     COMMON_ALL,
+     {"writ close wr_7d5x…"},
+     cmd_close},
+    {"revoke",
+     "",
+     "take authority back now, and say how long that took",
+     "Give exactly one of the selectors. Nothing new can start when the command "
+     "returns, and it says when the last effect had stopped and when the cut was on disk. An agent, owner, destination or everything stays cut off "
+     "until "
      "restore. Exit code 1 when the end of everything is not confirmed yet: then it goes on, and `writ status` shows it.",
-     revoke_options, COMMON_ALL, {"writ revoke --agent reader --why \"strange calls\"", "writ revoke --everything --why incident-12"}, cmd_revoke},
-    {"restore", "", "lift what revoke blocked", "What was ended stays ended; new writs can be opened again.", restore_options, COMMON_ALL,
-     {"writ restore --agent reader"}, cmd_restore},
-    {"destination list", "", "list the destinations of the estate and their pins", "From the files alone; the server need not run.", none,
-     COMMON_JSON | COMMON_ESTATE, {"writ destination list"}, cmd_destination_list},
-    {"destination pin", "DESTINATION", "look at what a destination offers now, and accept it", "The server starts the destination once and lists its tools. "
-     "The difference to the present pin is shown and, when you accept it, pins/NAME.json is written and the server reloads. Read descriptions as text "
+     revoke_options,
+     COMMON_ALL,
+     {"writ revoke --agent reader --why \"strange calls\"", "writ revoke --everything --why incident-12"},
+     cmd_revoke},
+    {"restore",
+     "",
+     "lift what revoke blocked",
+     "What was ended stays ended; new writs can be opened again.",
+     restore_options,
+     COMMON_ALL,
+     {"writ restore --agent reader"},
+     cmd_restore},
+    {"destination list",
+     "",
+     "list the destinations of the estate and their pins",
+     "From the files alone; the server need not run.",
+     none,
+     COMMON_JSON | COMMON_ESTATE,
+     {"writ destination list"},
+     cmd_destination_list},
+    {"destination pin",
+     "DESTINATION",
+     "look at what a destination offers now, and accept it",
+     "The server starts the destination once and lists its tools. "
+     "The difference to the present pin is shown and, when you accept it, pins/NAME.json is written and the server reloads. Read descriptions as "
+     "text "
      "that an attacker may have written: a model will follow them.",
-     pin_options, COMMON_ALL, {"writ destination pin files", "writ destination pin files --yes"}, cmd_pin},
-    {"destination seal", "DESTINATION SECRET", "give the signer a secret for a destination", "The value is read from standard input, or typed without being "
+     pin_options,
+     COMMON_ALL,
+     {"writ destination pin files", "writ destination pin files --yes"},
+     cmd_pin},
+    {"destination seal",
+     "DESTINATION SECRET",
+     "give the signer a secret for a destination",
+     "The value is read from standard input, or typed without being "
      "shown; never from an argument. SECRET is the name that destinations/NAME.yaml uses.",
-     none, COMMON_ALL, {"writ destination seal crm crm-token < token.txt"}, cmd_seal},
+     none,
+     COMMON_ALL,
+     {"writ destination seal crm crm-token < token.txt"},
+     cmd_seal},
     {"destination secrets", "", "list the sealed secrets, never their values", "", none, COMMON_ALL, {"writ destination secrets"}, cmd_secrets},
     {"destination forget", "SECRET", "destroy a sealed secret", "", none, COMMON_ALL, {"writ destination forget crm-token"}, cmd_forget},
-    {"log", "", "show what is on record", "One line a record; the first column is its number. Filters must all match.", log_options, COMMON_ALL,
-     {"writ log --decision deny", "writ log --agent reader --follow", "writ log --said 118"}, cmd_log},
-    {"log verify", "[FOLDER]", "check the whole log from its bytes, in this process", "Checks each record, each signed tree head against the tree it claims, "
+    {"log",
+     "",
+     "show what is on record",
+     "One line a record; the first column is its number. Filters must all match.",
+     log_options,
+     COMMON_ALL,
+     {"writ log --decision deny", "writ log --agent reader --follow", "writ log --said 118"},
+     cmd_log},
+    {"log verify",
+     "[FOLDER]",
+     "check the whole log from its bytes, in this process",
+     "Checks each record, each signed tree head against the tree it claims, "
      "and that each head extends the one before. Without FOLDER the server is asked where its log is and for its key; for evidence against the "
      "server itself, keep --key and --origin elsewhere and name a FOLDER. Exit code 1 when something does not fit.",
-     verify_options, COMMON_ALL, {"writ log verify", "writ log verify /backup/log --key 5d41… --origin writ.example/log"}, cmd_log_verify},
-    {"help", "[COMMAND]…", "say how a command is used", "", help_options, COMMON_JSON,
-     {"writ help", "writ help destination pin", "writ help --completion bash > /etc/bash_completion.d/writ"}, cmd_help},
+     verify_options,
+     COMMON_ALL,
+     {"writ log verify", "writ log verify /backup/log --key 5d41… --origin writ.example/log"},
+     cmd_log_verify},
+    {"help",
+     "[COMMAND]…",
+     "say how a command is used",
+     "",
+     help_options,
+     COMMON_JSON,
+     {"writ help", "writ help destination pin", "writ help --completion bash > /etc/bash_completion.d/writ"},
+     cmd_help},
     {"version", "", "say which version this is", "", none, COMMON_JSON, {"writ version"}, cmd_version},
     {NULL},
 };

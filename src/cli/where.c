@@ -49,7 +49,8 @@ trusted(const char *dir, const char *file)
         if (stat(paths[i], &st) != 0)
             return err_system("%.200s", paths[i]);
         if ((st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & S_IWOTH))
-            return err_make(E_FORBIDDEN, "%.180s belongs to another user or everyone may write to it; if it is meant, name it: --estate %.80s", paths[i], dir);
+            return err_make(E_FORBIDDEN, "%.180s belongs to another user or everyone may write to it; if it is meant, name it: --estate %.80s",
+                            paths[i], dir);
     }
     return err_ok();
 }
@@ -87,7 +88,9 @@ where_estate(struct cli *c, const char *named, const char **dir)
         return err_ok();
     if (has_settings(c, "/etc/writ"))
         return absolute(c, "/etc/writ", dir);
-    return err_make(E_NOT_FOUND, "no estate here: no writ.yaml in this folder or above, nor in /etc/writ; name it with --estate, or make one with `writ init DIR`");
+    return err_make(
+        E_NOT_FOUND,
+        "no estate here: no writ.yaml in this folder or above, nor in /etc/writ; name it with --estate, or make one with `writ init DIR`");
 }
 
 struct err

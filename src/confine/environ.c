@@ -9,9 +9,26 @@ static const char *const denied_prefixes[] = {"WRIT_", "AWS_", "AZURE_", "VAULT_
 static const char *const denied_parts[] = {"TOKEN",      "SECRET",  "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL",  "API_KEY", "APIKEY",
                                            "ACCESS_KEY", "PRIVATE", "_AUTH",    "BEARER", "SESSION_ID", "SESSION_KEY", "COOKIE",  "SIGNING_KEY"};
 static const char *const denied_names[] = {
-    "DATABASE_URL",   "DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS",     "DOCKER_HOST", "DOCKER_CONFIG", "KUBECONFIG", "NETRC",
-    "PGPASSFILE",     "PGSERVICEFILE",            "REDIS_URL",                   "MONGODB_URI", "SENTRY_DSN",    "XAUTHORITY", "NOTIFY_SOCKET",
-    "CONTAINER_HOST", "BOTO_CONFIG",              "CLOUDSDK_CONFIG",             "NPM_CONFIG__AUTH", "LISTEN_FDS", "LISTEN_PID",
+    "DATABASE_URL",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DBUS_SYSTEM_BUS_ADDRESS",
+    "DOCKER_HOST",
+    "DOCKER_CONFIG",
+    "KUBECONFIG",
+    "NETRC",
+    "PGPASSFILE",
+    "PGSERVICEFILE",
+    "REDIS_URL",
+    "MONGODB_URI",
+    "SENTRY_DSN",
+    "XAUTHORITY",
+    "NOTIFY_SOCKET",
+    "CONTAINER_HOST",
+    "BOTO_CONFIG",
+    "CLOUDSDK_CONFIG",
+    "NPM_CONFIG__AUTH",
+    "LISTEN_FDS",
+    "LISTEN_PID",
 };
 static const char *const denied_suffixes[] = {"_PAT", "_KEY", "_PWD", "_PASS", "_DSN", "AUTHTOKEN"};
 

@@ -120,7 +120,8 @@ allow(struct rules *r, const char *path, uint64_t access, int depth)
     int fd = path_open(AT_FDCWD, path);
     if (fd < 0)
         return err_ok();
-    struct err e = fstat(fd, &st) != 0 ? err_system("looking at %s", path) : holds ? carve(r, path, access, depth)
+    struct err e = fstat(fd, &st) != 0 ? err_system("looking at %s", path)
+                   : holds             ? carve(r, path, access, depth)
                                        : allow_fd(r, fd, S_ISDIR(st.st_mode), access, path);
     close(fd);
     return e;

@@ -21,8 +21,8 @@
 /* A folder that exists everywhere, to attach the new root to until it is the root. */
 #define ATTACH_AT "/etc"
 
-const char *const confine_system_folders[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt",
-                                              "/nix/store", "/gnu/store", "/sys/devices/system/cpu", NULL};
+const char *const confine_system_folders[] = {
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix/store", "/gnu/store", "/sys/devices/system/cpu", NULL};
 const char *const confine_devices[] = {"null", "zero", "full", "random", "urandom", "tty", NULL};
 
 static const char *const device_links[][2] = {

@@ -78,8 +78,7 @@ no_conflict(const struct walls *w)
     for (size_t h = 0; h < w->hidden_n; h++)
         for (size_t i = 0; i < w->n; i++)
             if (lies_in(w->allowed[i].real, w->hidden[h].real))
-                return err_make(E_USAGE, "%.120s is to be used, but lies in %.120s, which is to be hidden", w->allowed[i].real,
-                                w->hidden[h].real);
+                return err_make(E_USAGE, "%.120s is to be used, but lies in %.120s, which is to be hidden", w->allowed[i].real, w->hidden[h].real);
     return err_ok();
 }
 

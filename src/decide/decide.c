@@ -97,8 +97,7 @@ edit_policy(struct decision *d, const struct tally *t, size_t policy)
     if (file.n == 7 && memcmp(file.at, "builtin", 7) == 0) /* not by its id: an estate's own policy may stand in for a built-in one */
         snprintf(d->edit, sizeof d->edit, "policies/: declare a policy with @id(\"%.*s\") to replace the built-in one", (int)id.n, id.at);
     else
-        snprintf(d->edit, sizeof d->edit, "%.*s:%u (policy %.*s)", (int)file.n, file.at, cedar_policy_line(t->policies, policy),
-                 (int)id.n, id.at);
+        snprintf(d->edit, sizeof d->edit, "%.*s:%u (policy %.*s)", (int)file.n, file.at, cedar_policy_line(t->policies, policy), (int)id.n, id.at);
 }
 
 static const char *
@@ -155,8 +154,8 @@ evaluate(const struct snapshot *s, const struct call *call, enum tier tier, bool
     if (err_failed(*e))
         return false;
     snprintf(action, sizeof action, "%s/%.*s", call->destination->id, BYTES_CUT(call->name, 150));
-    struct cedar_request r = {cedar_id("Agent", call->writ->agent->id), cedar_id("Action", action),
-                              cedar_id("Destination", call->destination->id), context};
+    struct cedar_request r = {cedar_id("Agent", call->writ->agent->id), cedar_id("Action", action), cedar_id("Destination", call->destination->id),
+                              context};
     if (cedar_evaluate(s->estate->policies, s->entities, &r, scratch, answer))
         return true;
     *e = err_make(E_MEMORY, "no memory to decide");

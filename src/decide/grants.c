@@ -90,8 +90,10 @@ first_broken(const struct grant *g, const struct call *call, struct arena *a)
 }
 
 static const char *const condition_words[] = {
-    [COND_UNDER] = "must lie under",   [COND_IS] = "must be",         [COND_ONE_OF] = "must be one of",       [COND_AT_MOST] = "must be at most",
-    [COND_AT_LEAST] = "must be at least", [COND_STARTS] = "must start with", [COND_ABSENT] = "must not be given",
+    [COND_UNDER] = "must lie under",      [COND_IS] = "must be",
+    [COND_ONE_OF] = "must be one of",     [COND_AT_MOST] = "must be at most",
+    [COND_AT_LEAST] = "must be at least", [COND_STARTS] = "must start with",
+    [COND_ABSENT] = "must not be given",
 };
 
 struct err
@@ -117,8 +119,8 @@ grant_check(const struct task *task, const struct call *call, struct arena *a, s
         buf_printf(&list, "%s%s", f == broken->folders ? "" : " or ", *f);
     if (broken->value)
         buf_printf(&list, "%.*s", BYTES_CUT(broken->value->raw, 80));
-    struct err e = err_make(E_DENIED, "the task %s grants %s/%.*s only where %s %s%s%s", task->id, call->destination->id,
-                            BYTES_CUT(call->name, 80), broken->argument, condition_words[broken->kind], list.n ? " " : "", buf_text(&list));
+    struct err e = err_make(E_DENIED, "the task %s grants %s/%.*s only where %s %s%s%s", task->id, call->destination->id, BYTES_CUT(call->name, 80),
+                            broken->argument, condition_words[broken->kind], list.n ? " " : "", buf_text(&list));
     buf_free(&list);
     return e;
 }

@@ -28,8 +28,8 @@ cedar_id(const char *type, const char *id)
  * request_context(call, tier, with_input, scratch, out): the record `context`. E_ARGUMENTS when a number in the arguments cannot be
  * represented exactly. Without ${with_input}, `input` is left out: a policy that needs it errors, which lists take as "perhaps".
  */
-struct err request_context(const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch,
-                           const struct cedar_value **out) MUST_USE;
+struct err
+request_context(const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch, const struct cedar_value **out) MUST_USE;
 
 /* tool_effect(tool): what counts: unconfirmed is write; a read whose sink leaves the house is a write. */
 enum effect tool_effect(const struct tool *tool);

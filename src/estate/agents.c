@@ -4,9 +4,9 @@
 #include "estate/fields.h"
 
 /* What runs a script: its hash says nothing about what runs. Versions behind the name ("python3.12") count too. */
-static const char *const interpreters[] = {"node",  "nodejs", "python", "ruby", "perl", "bash",  "sh",    "dash", "zsh",    "fish",
-                                           "ksh",   "java",   "deno",   "bun",  "php",  "lua",   "luajit", "pwsh", "tclsh", "wish",
-                                           "Rscript", "busybox", "dotnet", "mono", "julia", "guile", "env", "npx", "uv", "uvx", NULL};
+static const char *const interpreters[] = {"node",   "nodejs", "python", "ruby",  "perl", "bash",   "sh",   "dash",  "zsh",  "fish",    "ksh",
+                                           "java",   "deno",   "bun",    "php",   "lua",  "luajit", "pwsh", "tclsh", "wish", "Rscript", "busybox",
+                                           "dotnet", "mono",   "julia",  "guile", "env",  "npx",    "uv",   "uvx",   NULL};
 
 static bool
 interpreter(const char *exe)
@@ -25,14 +25,13 @@ static void
 check_weakness(struct loader *l, const struct yaml *y, const char *path, const struct agent *a, const struct unix_claim *c)
 {
     bool script = c->exe && interpreter(c->exe);
-    const char *what = script                 ? "any script that this interpreter runs"
+    const char *what = script                    ? "any script that this interpreter runs"
                        : c->uid < 0 && c->client ? "any program that the client starts"
                                                  : "any program of this user";
     if (c->dedicated_user || c->unit || c->cgroup || (c->exe && !script))
         return;
     if (a->accept_weak_proof)
-        warn(l, y, path, "weak proof accepted: %s matches; its calls are never light, never irreversible, never on restricted data",
-             what);
+        warn(l, y, path, "weak proof accepted: %s matches; its calls are never light, never irreversible, never on restricted data", what);
     else
         refuse(l, y, path, "weak proof: %s would match; add a dedicated user, unit or cgroup, or set accept_weak_proof: true", what);
 }
@@ -47,7 +46,8 @@ check_claim(struct loader *l, const struct yaml *y, const char *path, const stru
     if (c->dedicated_user && c->uid < 0)
         refuse(l, yaml_get(y, "dedicated"), join(l, path, BYTES("dedicated")), "needs user or uid");
     if (c->exe && !c->sha256 && !interpreter(c->exe))
-        warn(l, yaml_get(y, "exe"), join(l, path, BYTES("exe")), "without sha256 whoever can replace the file is the agent; add: sha256sum %s", c->exe);
+        warn(l, yaml_get(y, "exe"), join(l, path, BYTES("exe")), "without sha256 whoever can replace the file is the agent; add: sha256sum %s",
+             c->exe);
     if (c->unit && c->uid < 0)
         warn(l, yaml_get(y, "unit"), join(l, path, BYTES("unit")),
              "without user, anyone's own service manager can run a unit of this name; add user, or use cgroup: /system.slice/…");
@@ -117,8 +117,8 @@ check_owner(struct loader *l, const struct yaml *top, const struct agent *a)
 {
     const struct yaml *owner = yaml_get(top, "owner"), *backup = yaml_get(top, "backup");
     if (a->owner && !a->owner->active && a->state != AGENT_RETIRED)
-        warn(l, owner, "owner", "'%s' is no longer active (%s:%d): %s; name another owner, or set state: retired", a->owner->id,
-             a->owner->place.file, a->owner->place.line,
+        warn(l, owner, "owner", "'%s' is no longer active (%s:%d): %s; name another owner, or set state: retired", a->owner->id, a->owner->place.file,
+             a->owner->place.line,
              a->backup && a->backup->active ? "the backup answers alone" : "no living owner (law 1), so the agent gets no authority");
     if (!backup && a->state != AGENT_RETIRED)
         warn(l, top, "backup", "missing: when the owner leaves, nobody answers for '%s' and it stops", a->id);

@@ -74,8 +74,7 @@ static bool
 free_form(const struct schemas *set, const struct where *w)
 {
     for (size_t i = 0; i < set->n; i++)
-        if (json_get(set->list[i], "properties") || json_get(set->list[i], "patternProperties") ||
-            json_get(set->list[i], "additionalProperties"))
+        if (json_get(set->list[i], "properties") || json_get(set->list[i], "patternProperties") || json_get(set->list[i], "additionalProperties"))
             return false;
     return w->up != NULL; /* an object below the top without any declaration is data; at the top it means no arguments */
 }

@@ -63,9 +63,21 @@ environment_name(struct bytes n)
 static bool
 header_name(struct bytes n)
 {
-    static const char *const own[] = {"host",    "content-length",    "transfer-encoding", "connection", "te", "trailer", "upgrade",
-                                      "accept",  "content-type",      "mcp-session-id",    "expect",     "keep-alive",
-                                      "mcp-protocol-version", "proxy-authorization", NULL};
+    static const char *const own[] = {"host",
+                                      "content-length",
+                                      "transfer-encoding",
+                                      "connection",
+                                      "te",
+                                      "trailer",
+                                      "upgrade",
+                                      "accept",
+                                      "content-type",
+                                      "mcp-session-id",
+                                      "expect",
+                                      "keep-alive",
+                                      "mcp-protocol-version",
+                                      "proxy-authorization",
+                                      NULL};
     bool ok = n.n > 0 && n.n <= 128;
     for (size_t i = 0; ok && i < n.n; i++)
         ok = n.at[i] > 0x20 && n.at[i] < 0x7f && !strchr("\"(),/:;<=>?@[\\]{}", n.at[i]);
@@ -161,7 +173,8 @@ check_command(struct loader *l, const struct yaml *y, struct destination *d)
         warn(l, command, "server.command", "'%s' is looked up in PATH; an absolute path says which program it is", d->command[0]);
     if (d->cwd && d->roots[0] && strcmp(d->cwd, d->roots[0]) != 0)
         refuse(l, yaml_get(y, "cwd"), "server.cwd",
-               "differs from the first of roots (%s), so that the server would read relative paths otherwise than Writ; make them the same", d->roots[0]);
+               "differs from the first of roots (%s), so that the server would read relative paths otherwise than Writ; make them the same",
+               d->roots[0]);
     if (d->cwd == NULL)
         d->cwd = d->roots[0];
 }
@@ -182,10 +195,23 @@ read_server(struct loader *l, const struct yaml *y, struct destination *d)
     static const char *none[] = {NULL};
     struct server_file s = {.roots = none, .command = none};
     fields_read(l, &table_server, y, "server", &s);
-    *d = (struct destination){.id = d->id, .owner = d->owner, .environment = d->environment, .sensitivity = d->sensitivity,
-                              .integrity = d->integrity, .tools = d->tools, .n_tools = d->n_tools, .pinned = d->pinned,
-                              .pin_server = d->pin_server, .place = d->place, .url = s.url, .ca_file = s.ca_file, .command = s.command,
-                              .cwd = s.cwd, .roots = s.roots, .user = s.user, .kind = s.url ? UPSTREAM_HTTP : UPSTREAM_STDIO};
+    *d = (struct destination){.id = d->id,
+                              .owner = d->owner,
+                              .environment = d->environment,
+                              .sensitivity = d->sensitivity,
+                              .integrity = d->integrity,
+                              .tools = d->tools,
+                              .n_tools = d->n_tools,
+                              .pinned = d->pinned,
+                              .pin_server = d->pin_server,
+                              .place = d->place,
+                              .url = s.url,
+                              .ca_file = s.ca_file,
+                              .command = s.command,
+                              .cwd = s.cwd,
+                              .roots = s.roots,
+                              .user = s.user,
+                              .kind = s.url ? UPSTREAM_HTTP : UPSTREAM_STDIO};
     if (!!yaml_get(y, "url") + !!yaml_get(y, "command") != 1) {
         refuse(l, y, "server", "give either command (a server over stdio) or url (a server over HTTP)");
     } else if (yaml_get(y, "url")) {

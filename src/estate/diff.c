@@ -124,7 +124,8 @@ tool_facts(struct facts *f, const char *subject, const struct tool *t)
     for (size_t i = 0; i < t->n_sinks; i++)
         buf_printf(&b, ", sink %s (%s%s)", t->sinks[i].argument, kinds[t->sinks[i].kind], t->sinks[i].leaves ? ", leaves" : "");
     if (what)
-        fact(f, subject, what, "%s%s%s, pin %s", effect_names[t->effect], t->confirmed ? "" : " (unconfirmed)", buf_text(&b), hex_start(f, t->digest));
+        fact(f, subject, what, "%s%s%s, pin %s", effect_names[t->effect], t->confirmed ? "" : " (unconfirmed)", buf_text(&b),
+             hex_start(f, t->digest));
     f->failed = f->failed || what == NULL;
     buf_free(&b);
 }
@@ -272,7 +273,7 @@ compare(const struct facts *old, const struct facts *new, void (*line)(const cha
             i++, k++;
             continue;
         }
-        bool repeated = (was && i + 1 < old->n && same_key(was, was + 1)) || (is && k + 1 < new->n && same_key(is, is + 1)) ||
+        bool repeated = (was && i + 1 < old->n && same_key(was, was + 1)) || (is && k + 1 < new->n &&same_key(is, is + 1)) ||
                         (was && i && same_key(was, was - 1)) || (is && k && same_key(is, is - 1));
         if (was && is && same_key(was, is) && !repeated)
             say(line, ctx, was, is), i++, k++;

@@ -46,8 +46,8 @@ drop_half_character(char *text)
         text[--n] = 0;
 }
 
-static void add(struct loader *l, enum finding_level level, const char *file, int line, int column, const char *path, const char *fmt,
-                va_list ap) __attribute__((format(printf, 7, 0)));
+static void add(struct loader *l, enum finding_level level, const char *file, int line, int column, const char *path, const char *fmt, va_list ap)
+    __attribute__((format(printf, 7, 0)));
 
 static void
 add(struct loader *l, enum finding_level level, const char *file, int line, int column, const char *path, const char *fmt, va_list ap)

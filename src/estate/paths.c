@@ -19,9 +19,20 @@
 static bool
 trimmed_by_some(struct bytes end)
 {
-    static const char *const texts[] = {" ",            "\"",           "'",            "`",            "\xc2\x85",     "\xc2\xa0",
-                                        "\xe1\x9a\x80", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
-                                        "\xef\xbb\xbf", NULL};
+    static const char *const texts[] = {" ",
+                                        "\"",
+                                        "'",
+                                        "`",
+                                        "\xc2\x85",
+                                        "\xc2\xa0",
+                                        "\xe1\x9a\x80",
+                                        "\xe2\x80\xa8",
+                                        "\xe2\x80\xa9",
+                                        "\xe2\x80\xaf",
+                                        "\xe2\x81\x9f",
+                                        "\xe3\x80\x80",
+                                        "\xef\xbb\xbf",
+                                        NULL};
     if (end.n == 3 && end.at[0] == 0xe2 && end.at[1] == 0x80 && end.at[2] >= 0x80 && end.at[2] <= 0x8b)
         return true; /* U+2000 to U+200B */
     for (const char *const *t = texts; *t; t++)

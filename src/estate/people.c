@@ -106,8 +106,8 @@ check_person_user(struct loader *l, const struct claim_note *n)
             continue;
         if (p->admin)
             finding_add(l, FINDING_ERROR, n->agent->place.file, n->line, n->column,
-                        "proves: the user id %d belongs to the admin '%s' (%s:%d); a user that runs agents never administers (law 12)", p->uid,
-                        p->id, p->place.file, p->place.line);
+                        "proves: the user id %d belongs to the admin '%s' (%s:%d); a user that runs agents never administers (law 12)", p->uid, p->id,
+                        p->place.file, p->place.line);
         else if (n->claim->dedicated_user)
             finding_add(l, FINDING_ERROR, n->agent->place.file, n->line, n->column,
                         "proves: the user id %d is not dedicated: it belongs to '%s' too (%s:%d)", p->uid, p->id, p->place.file, p->place.line);
@@ -122,8 +122,8 @@ check_other_agents(struct loader *l, const struct claim_note *n)
         if (o->agent == n->agent || o->claim->uid != n->claim->uid)
             continue;
         finding_add(l, FINDING_ERROR, n->agent->place.file, n->line, n->column,
-                    "proves: the user id %d is not dedicated: the agent '%s' has it too (%s:%d)", n->claim->uid, o->agent->id,
-                    o->agent->place.file, o->line);
+                    "proves: the user id %d is not dedicated: the agent '%s' has it too (%s:%d)", n->claim->uid, o->agent->id, o->agent->place.file,
+                    o->line);
         return;
     }
 }
@@ -140,8 +140,8 @@ check_servers(struct loader *l, const struct claim_note *n)
             continue;
         if ((int)found->pw_uid == n->claim->uid)
             finding_add(l, FINDING_WARNING, n->agent->place.file, n->line, n->column,
-                        "proves: the destination '%s' (%s) runs as the same user '%s'; the agent can take its secrets (law 5)", d->id,
-                        d->place.file, d->user);
+                        "proves: the destination '%s' (%s) runs as the same user '%s'; the agent can take its secrets (law 5)", d->id, d->place.file,
+                        d->user);
     }
 }
 

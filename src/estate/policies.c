@@ -97,8 +97,8 @@ static const struct {
     bool outcome; /* turns a forbid into another outcome: on forbid only, and one of them */
     void (*check)(const struct at *p, struct bytes value);
 } annotations[] = {
-    {"id", false, check_id},          {"description", false, check_nothing}, {"step_up", true, check_group},
-    {"defer", true, check_defer},     {"modify", true, check_modify},
+    {"id", false, check_id},      {"description", false, check_nothing}, {"step_up", true, check_group},
+    {"defer", true, check_defer}, {"modify", true, check_modify},
 };
 #define N_ANNOTATIONS (sizeof annotations / sizeof *annotations)
 

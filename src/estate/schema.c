@@ -161,7 +161,7 @@ schema_type_bit(struct bytes name)
 }
 
 typedef struct err keyword_fn(struct check *c, const struct json *schema, const struct json *k, const struct json *v, const struct where *w);
-#define KEYWORD(name)                                                                                                                 \
+#define KEYWORD(name)                                                                                                                                \
     static struct err name(struct check *c, const struct json *schema, const struct json *k, const struct json *v, const struct where *w)
 #define UNUSED(c, schema) (void)(c), (void)(schema)
 
@@ -209,7 +209,7 @@ check_bound(const struct json *k, const struct json *v, const struct where *w, i
     if (d > 0 || (d == 0 && !exclusive))
         return err_ok();
     return schema_mismatch(w, "must be %s %s%.*s", sign > 0 ? (exclusive ? "more than" : "at least") : (exclusive ? "less than" : "at most"), "",
-                    BYTES_CUT(k->raw, 40));
+                           BYTES_CUT(k->raw, 40));
 }
 
 KEYWORD(check_minimum)
@@ -423,7 +423,7 @@ KEYWORD(check_all)
 /* How many of the forms fit; ${first} is the first that does, ${why} why the first one did not. Fails only at a limit. */
 struct err
 schema_fitting(struct check *c, const struct json *forms, const struct json *v, const struct where *w, size_t *fit, const struct json **first,
-              struct err *why)
+               struct err *why)
 {
     struct where in = schema_deeper(w);
     *fit = 0;

@@ -15,12 +15,15 @@ const char *const sink_kind_names[] = {"none", "path", "url", "recipient", "amou
 
 static const struct field settings[] = {
     {"name", FIELD_NAME, AT(settings_file, settings.name), FIELD_REQUIRED, NULL, NULL, "name of this installation; the log is called writ.NAME"},
-    {"state_dir", FIELD_PATH, AT(settings_file, settings.state_dir), FIELD_REQUIRED, NULL, NULL, "folder of the store, the log and the keys; absolute"},
+    {"state_dir", FIELD_PATH, AT(settings_file, settings.state_dir), FIELD_REQUIRED, NULL, NULL,
+     "folder of the store, the log and the keys; absolute"},
     {"run_dir", FIELD_PATH, AT(settings_file, settings.run_dir), FIELD_REQUIRED, NULL, NULL, "folder of the sockets; absolute"},
     {"store", FIELD_TEXT, AT(settings_file, settings.store_url), 0, NULL, NULL, "where state is kept; default: sqlite:STATE_DIR/writ.db"},
     {"master", FIELD_MAP, AT(settings_file, master), FIELD_REQUIRED, NULL, NULL, "where the key comes from that encrypts everything at rest"},
-    {"log_window", FIELD_DURATION, AT(settings_file, settings.log_window_ms), 0, NULL, "100ms", "how long a record of a light or standard call may wait for the disk; at most 10s"},
-    {"builtin_policies", FIELD_BOOL, AT(settings_file, settings.builtin_policies), 0, NULL, "true", "use the built-in policies beside those in policies/"},
+    {"log_window", FIELD_DURATION, AT(settings_file, settings.log_window_ms), 0, NULL, "100ms",
+     "how long a record of a light or standard call may wait for the disk; at most 10s"},
+    {"builtin_policies", FIELD_BOOL, AT(settings_file, settings.builtin_policies), 0, NULL, "true",
+     "use the built-in policies beside those in policies/"},
     {"observe", FIELD_LIST, AT(settings_file, observe), 0, NULL, NULL, "what is only observed: refusals are recorded and not enforced"},
     END};
 const struct table table_settings = {"writ.yaml", settings};
@@ -32,12 +35,11 @@ static const struct field master[] = {
     END};
 const struct table table_master = {"writ.yaml: master (exactly one of them)", master};
 
-static const struct field observe[] = {
-    {"agent", FIELD_NAME, AT(observe_file, agent), 0, NULL, NULL, "the agent that is observed"},
-    {"destination", FIELD_NAME, AT(observe_file, destination), 0, NULL, NULL, "the destination that is observed"},
-    {"policy", FIELD_TEXT, AT(observe_file, policy), 0, NULL, NULL, "the @id of the policy that is observed"},
-    {"until", FIELD_DATE, AT(observe_file, until), FIELD_REQUIRED, NULL, NULL, "last day; at most 90 days ahead"},
-    END};
+static const struct field observe[] = {{"agent", FIELD_NAME, AT(observe_file, agent), 0, NULL, NULL, "the agent that is observed"},
+                                       {"destination", FIELD_NAME, AT(observe_file, destination), 0, NULL, NULL, "the destination that is observed"},
+                                       {"policy", FIELD_TEXT, AT(observe_file, policy), 0, NULL, NULL, "the @id of the policy that is observed"},
+                                       {"until", FIELD_DATE, AT(observe_file, until), FIELD_REQUIRED, NULL, NULL, "last day; at most 90 days ahead"},
+                                       END};
 const struct table table_observe = {"writ.yaml: each entry of observe (exactly one of agent, destination, policy)", observe};
 
 static const struct field person[] = {
@@ -54,11 +56,13 @@ static const struct field agent[] = {
     {"purpose", FIELD_TEXT, AT(agent_file, agent.purpose), FIELD_REQUIRED, NULL, NULL, "why this agent exists"},
     {"owner", FIELD_PERSON, AT(agent_file, agent.owner), FIELD_REQUIRED, NULL, NULL, "the person who answers for it"},
     {"backup", FIELD_PERSON, AT(agent_file, agent.backup), 0, NULL, NULL, "who answers when the owner has left"},
-    {"kind", FIELD_CHOICE, AT(agent_file, agent.kind), FIELD_REQUIRED, agent_kind_names, NULL, "assistant: a person watches; service: a legacy account"},
+    {"kind", FIELD_CHOICE, AT(agent_file, agent.kind), FIELD_REQUIRED, agent_kind_names, NULL,
+     "assistant: a person watches; service: a legacy account"},
     {"environment", FIELD_NAME, AT(agent_file, agent.environment), 0, NULL, "production", "where it works"},
     {"state", FIELD_CHOICE, AT(agent_file, agent.state), 0, agent_state_names, "active", "frozen and retired agents get no writ"},
     {"proves", FIELD_LIST, AT(agent_file, proves), FIELD_REQUIRED, NULL, NULL, "how it proves what it is; any one entry is enough"},
-    {"accept_weak_proof", FIELD_BOOL, AT(agent_file, agent.accept_weak_proof), 0, NULL, "false", "accept a proof that other programs of the same user can give too"},
+    {"accept_weak_proof", FIELD_BOOL, AT(agent_file, agent.accept_weak_proof), 0, NULL, "false",
+     "accept a proof that other programs of the same user can give too"},
     {"tasks", FIELD_TASKS, AT(agent_file, agent.tasks), FIELD_REQUIRED, NULL, NULL, "the task templates it may take"},
     {"default_task", FIELD_TASK, AT(agent_file, agent.default_task), 0, NULL, NULL, "the task of calls that come without a writ; one of tasks"},
     {"review", FIELD_DATE, AT(agent_file, agent.review), 0, NULL, NULL, "day by which a person looks at this agent again"},
@@ -68,7 +72,8 @@ const struct table table_agent = {"agents/NAME.yaml", agent};
 static const struct field claim[] = {
     {"user", FIELD_USER, AT(claim_file, user), 0, NULL, NULL, "user name the process runs as"},
     {"uid", FIELD_UID, AT(claim_file, uid), 0, NULL, NULL, "user id the process runs as, instead of user"},
-    {"dedicated", FIELD_BOOL, AT(claim_file, claim.dedicated_user), 0, NULL, "false", "the user is this agent's alone: no other agent and no person has it"},
+    {"dedicated", FIELD_BOOL, AT(claim_file, claim.dedicated_user), 0, NULL, "false",
+     "the user is this agent's alone: no other agent and no person has it"},
     {"exe", FIELD_PATH, AT(claim_file, claim.exe), 0, NULL, NULL, "executable of the process or of one that started it"},
     {"sha256", FIELD_HASH, AT(claim_file, claim.sha256), 0, NULL, NULL, "SHA-256 of exe"},
     {"client", FIELD_PATH, AT(claim_file, claim.client), 0, NULL, NULL, "executable that must have started it, directly or not"},
@@ -81,7 +86,8 @@ static const struct field destination[] = {
     {"owner", FIELD_PERSON, AT(destination_file, destination.owner), FIELD_REQUIRED, NULL, NULL, "the person who answers for it"},
     {"environment", FIELD_NAME, AT(destination_file, destination.environment), 0, NULL, "production", "where it works"},
     {"sensitivity", FIELD_CHOICE, AT(destination_file, destination.sensitivity), FIELD_REQUIRED, sensitivity_names, NULL, "of the data it gives"},
-    {"integrity", FIELD_CHOICE, AT(destination_file, destination.integrity), 0, integrity_names, "untrusted", "untrusted: outsiders can put text into what it returns"},
+    {"integrity", FIELD_CHOICE, AT(destination_file, destination.integrity), 0, integrity_names, "untrusted",
+     "untrusted: outsiders can put text into what it returns"},
     {"server", FIELD_MAP, AT(destination_file, server), FIELD_REQUIRED, NULL, NULL, "the server behind it: command or url"},
     {"limits", FIELD_MAP, AT(destination_file, limits), 0, NULL, NULL, "bounds of one call"},
     {"share", FIELD_NAMES, AT(destination_file, share), 0, NULL, NULL, "what may be granted besides tools: resources, prompts"},
@@ -107,17 +113,17 @@ static const struct field secret[] = {
     END};
 const struct table table_secret = {"destinations/NAME.yaml: a sealed secret, below env or headers", secret};
 
-static const struct field limits[] = {
-    {"call_timeout", FIELD_DURATION, AT(limits_file, call_timeout_ms), 0, NULL, "60s", "longest time of one call"},
-    {"result_bytes", FIELD_SIZE, AT(limits_file, result_bytes), 0, NULL, "4MiB", "largest result of one call"},
-    {"concurrency", FIELD_COUNT, AT(limits_file, concurrency), 0, NULL, "8", "calls of one writ at the same time"},
-    END};
+static const struct field limits[] = {{"call_timeout", FIELD_DURATION, AT(limits_file, call_timeout_ms), 0, NULL, "60s", "longest time of one call"},
+                                      {"result_bytes", FIELD_SIZE, AT(limits_file, result_bytes), 0, NULL, "4MiB", "largest result of one call"},
+                                      {"concurrency", FIELD_COUNT, AT(limits_file, concurrency), 0, NULL, "8", "calls of one writ at the same time"},
+                                      END};
 const struct table table_limits = {"destinations/NAME.yaml: limits", limits};
 
-static const struct field tool[] = {
-    {"effect", FIELD_CHOICE, AT(tool_file, effect), FIELD_REQUIRED, effect_names, NULL, "what a call does; tools not named here count as write, unconfirmed"},
-    {"sinks", FIELD_MAP, AT(tool_file, sinks), 0, NULL, NULL, "arguments that decide where an effect or data lands: ARGUMENT: kind, or ARGUMENT: { kind: …, leaves: … }"},
-    END};
+static const struct field tool[] = {{"effect", FIELD_CHOICE, AT(tool_file, effect), FIELD_REQUIRED, effect_names, NULL,
+                                     "what a call does; tools not named here count as write, unconfirmed"},
+                                    {"sinks", FIELD_MAP, AT(tool_file, sinks), 0, NULL, NULL,
+                                     "arguments that decide where an effect or data lands: ARGUMENT: kind, or ARGUMENT: { kind: …, leaves: … }"},
+                                    END};
 const struct table table_tool = {"destinations/NAME.yaml: each tool, below its name", tool};
 
 static const struct field sink[] = {
@@ -137,8 +143,7 @@ static const struct field task[] = {
 const struct table table_task = {"tasks/NAME.yaml", task};
 
 static const struct field any_tool[] = {
-    {"up_to", FIELD_CHOICE, AT(any_tool_file, up_to), 0, effect_names, "read", "strongest effect that DESTINATION/* covers"},
-    END};
+    {"up_to", FIELD_CHOICE, AT(any_tool_file, up_to), 0, effect_names, "read", "strongest effect that DESTINATION/* covers"}, END};
 const struct table table_any_tool = {"tasks/NAME.yaml: below DESTINATION/*", any_tool};
 
 /* The keys of a condition, in the order of enum condition_kind; grants.c reads them. */
@@ -153,6 +158,6 @@ static const struct field condition[] = {
     END};
 const struct table table_condition = {"tasks/NAME.yaml: a condition, below ARGUMENT (all must hold)", condition};
 
-const struct table *const all_tables[] = {&table_settings, &table_master,   &table_observe,  &table_person, &table_agent,
-                                          &table_claim,    &table_destination, &table_server, &table_secret, &table_limits,
-                                          &table_tool,     &table_sink,     &table_task,     &table_any_tool, &table_condition, NULL};
+const struct table *const all_tables[] = {&table_settings,    &table_master,   &table_observe,   &table_person, &table_agent, &table_claim,
+                                          &table_destination, &table_server,   &table_secret,    &table_limits, &table_tool,  &table_sink,
+                                          &table_task,        &table_any_tool, &table_condition, NULL};

@@ -229,8 +229,8 @@ read_grants(struct loader *l, const struct yaml *y, struct task *t)
     if (y->type == YAML_LIST && y->count == 0)
         refuse(l, y, path, "is an empty list; write {} to allow the tool with any arguments");
     for (const struct yaml *m = y->type == YAML_LIST ? y->child : y; m; m = y->type == YAML_LIST ? m->next : NULL) {
-        struct grant g = {.destination = d, .tool = keep(l, bytes_sub(y->key, slash + 1, y->key.n)), .ceiling = EFFECT_IRREVERSIBLE,
-                          .place = {l->file, m->line}};
+        struct grant g = {
+            .destination = d, .tool = keep(l, bytes_sub(y->key, slash + 1, y->key.n)), .ceiling = EFFECT_IRREVERSIBLE, .place = {l->file, m->line}};
         if (!is_map(l, m, path) || d == NULL)
             continue;
         read_grant(l, y, m, path, &g);

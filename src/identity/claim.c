@@ -14,8 +14,7 @@ proof_strength_name(enum proof_strength s)
     return names[s];
 }
 
-static bool
-no(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static bool no(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static bool
 no(char *why, const char *fmt, ...)
@@ -80,8 +79,7 @@ match_programs(const struct unix_claim *claim, const struct peer_proof *proof, s
     if (*program == proof->n && forged)
         return no(why, forged_text, claim->exe);
     if (*program == proof->n)
-        return no(why, "no process of the caller's chain runs %.90s; the caller (process %d) runs %.90s", claim->exe, peer->pid,
-                  exe_text(peer));
+        return no(why, "no process of the caller's chain runs %.90s; the caller (process %d) runs %.90s", claim->exe, peer->pid, exe_text(peer));
     if (claim->client == NULL)
         return true;
     forged = false;
@@ -173,8 +171,8 @@ claim_match(const struct unix_claim *claim, struct peer_proof *proof, enum proof
         return no(why, "nothing is known about the caller's process");
     if (asks_nothing(claim))
         return no(why, "the agent's proof declares nothing that could be matched: give it a uid, an executable or a unit");
-    if (!match_programs(claim, proof, &program, why) || !match_uid(claim, proof, program, why) ||
-        !match_unit(claim, &proof->chain[0], why) || !match_hash(claim, &proof->chain[program], why))
+    if (!match_programs(claim, proof, &program, why) || !match_uid(claim, proof, program, why) || !match_unit(claim, &proof->chain[0], why) ||
+        !match_hash(claim, &proof->chain[program], why))
         return false;
     const struct process *p = &proof->chain[program];
     const char *how = strength_of(claim, proof, program, strength);

@@ -49,8 +49,7 @@ same_time(struct timespec a, struct timespec b)
 static bool
 same_state(const struct file_state *a, const struct file_state *b)
 {
-    return a->device == b->device && a->inode == b->inode && a->size == b->size && same_time(a->mtime, b->mtime) &&
-           same_time(a->ctime, b->ctime);
+    return a->device == b->device && a->inode == b->inode && a->size == b->size && same_time(a->mtime, b->mtime) && same_time(a->ctime, b->ctime);
 }
 
 static bool

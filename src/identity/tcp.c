@@ -46,8 +46,7 @@ tcp_peer_uid(int netns_pid, uint16_t local_port, uint16_t remote_port, int *uid)
     if (!s.found)
         return err_make(E_NOT_FOUND, "no open loopback connection from port %u to port %u", remote_port, local_port);
     if (s.ambiguous)
-        return err_make(E_PROOF, "several users have connections from port %u to port %u (on several loopback addresses)", remote_port,
-                        local_port);
+        return err_make(E_PROOF, "several users have connections from port %u to port %u (on several loopback addresses)", remote_port, local_port);
     *uid = s.uid;
     return err_ok();
 }

@@ -43,8 +43,7 @@ crypto_box(const uint8_t key[CRYPTO_KEY], const uint8_t nonce[CRYPTO_NONCE], str
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
     bool ok = c && plain.n <= INT32_MAX && EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
               EVP_EncryptUpdate(c, NULL, &n, aad.at, (int)aad.n) == 1 && EVP_EncryptUpdate(c, to, &n, plain.at, (int)plain.n) == 1 &&
-              EVP_EncryptFinal_ex(c, to + plain.n, &n) == 1 &&
-              EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, CRYPTO_TAG, to + plain.n) == 1;
+              EVP_EncryptFinal_ex(c, to + plain.n, &n) == 1 && EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, CRYPTO_TAG, to + plain.n) == 1;
     EVP_CIPHER_CTX_free(c);
     return ok ? err_ok() : failed("encryption");
 }
@@ -59,9 +58,9 @@ crypto_unbox(const uint8_t key[CRYPTO_KEY], const uint8_t nonce[CRYPTO_NONCE], s
     uint8_t tag[CRYPTO_TAG];
     memcpy(tag, box.at + plain, CRYPTO_TAG);
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
-    bool ok = c && EVP_DecryptInit_ex(c, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
-              EVP_DecryptUpdate(c, NULL, &n, aad.at, (int)aad.n) == 1 && EVP_DecryptUpdate(c, to, &n, box.at, (int)plain) == 1 &&
-              EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, CRYPTO_TAG, tag) == 1 && EVP_DecryptFinal_ex(c, to + plain, &n) == 1;
+    bool ok = c && EVP_DecryptInit_ex(c, EVP_aes_256_gcm(), NULL, key, nonce) == 1 && EVP_DecryptUpdate(c, NULL, &n, aad.at, (int)aad.n) == 1 &&
+              EVP_DecryptUpdate(c, to, &n, box.at, (int)plain) == 1 && EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, CRYPTO_TAG, tag) == 1 &&
+              EVP_DecryptFinal_ex(c, to + plain, &n) == 1;
     EVP_CIPHER_CTX_free(c);
     if (!ok)
         bytes_wipe(to, plain); /* what is not authentic is not for anyone's eyes */
@@ -99,8 +98,8 @@ crypto_sign_es256(EVP_PKEY *key, struct bytes message, uint8_t sig[64])
     uint8_t der[80]; /* a SEQUENCE of two INTEGERs of up to 33 bytes: 72 */
     size_t n = sizeof der;
     EVP_MD_CTX *c = EVP_MD_CTX_new();
-    bool ok = c && EVP_DigestSignInit(c, NULL, EVP_sha256(), NULL, key) == 1 &&
-              EVP_DigestSign(c, der, &n, message.at, message.n) == 1 && raw_signature(der, n, sig);
+    bool ok = c && EVP_DigestSignInit(c, NULL, EVP_sha256(), NULL, key) == 1 && EVP_DigestSign(c, der, &n, message.at, message.n) == 1 &&
+              raw_signature(der, n, sig);
     EVP_MD_CTX_free(c);
     return ok ? err_ok() : failed("signing");
 }

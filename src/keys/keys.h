@@ -26,8 +26,8 @@ struct keys;
  * KEYS_MASTER_PASSPHRASE. On first use it makes the keys. One signer a folder. The child ignores SIGTERM, SIGINT and SIGHUP.
  * Errors: E_KEYS with the reason (wrong master key, folder readable by others, damaged file).
  */
-struct err keys_start(struct env *env, const char *dir, const struct keys_master *master, const struct secret *passphrase,
-                      struct keys **out) MUST_USE;
+struct err
+keys_start(struct env *env, const char *dir, const struct keys_master *master, const struct secret *passphrase, struct keys **out) MUST_USE;
 /* keys_stop(k): the signer wipes its memory and ends; it also ends by itself when its parent dies. */
 void keys_stop(struct keys *k);
 int keys_pid(const struct keys *k);

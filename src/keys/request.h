@@ -18,16 +18,16 @@ enum keys_flag {
 };
 
 /*  request            number  flags       a minute  handler                fields: {least, most} bytes */
-#define KEYS_REQUESTS(R)                                                                                                              \
-    R(KEYS_OPEN,            1, KEYS_FIRST,        0, signer_open,            {1, 4000}, {1, 1}, {0, 4000}, {0, 1024}) /* folder, source, name, passphrase */ \
-    R(KEYS_PUBLIC,          2, 0,                 0, signer_public,          {1, 1})                        /* which key */           \
-    R(KEYS_SIGN_CHECKPOINT, 3, 0,            600000, signer_sign_checkpoint, {1, 128}, {8, 8}, {32, 32})    /* origin, size, root */  \
-    R(KEYS_SIGN_TOKEN,      4, 0,            600000, signer_sign_token,      {2, KEYS_CLAIMS_MAX})          /* claims */              \
-    R(KEYS_SEAL,            5, 0,              6000, signer_seal,            {1, 64}, {1, 64}, {1, KEYS_SECRET_MAX}) /* name, destination, value */ \
-    R(KEYS_RELEASE,         6, 0,             60000, signer_release,         {1, 64}, {1, 64}, {29, 29})    /* name, destination, ticket */ \
-    R(KEYS_FORGET,          7, 0,              6000, signer_forget,          {1, 64})                       /* name */                \
-    R(KEYS_LIST,            8, 0,                 0, signer_list,            {8, 8})                        /* from which on */       \
-    R(KEYS_DERIVE,          9, 0,                 0, signer_derive,          {1, 32})                       /* label */
+#define KEYS_REQUESTS(R)                                                                                                                             \
+    R(KEYS_OPEN, 1, KEYS_FIRST, 0, signer_open, {1, 4000}, {1, 1}, {0, 4000}, {0, 1024}) /* folder, source, name, passphrase */                      \
+    R(KEYS_PUBLIC, 2, 0, 0, signer_public, {1, 1})                        /* which key */                                                                                   \
+    R(KEYS_SIGN_CHECKPOINT, 3, 0, 600000, signer_sign_checkpoint, {1, 128}, {8, 8}, {32, 32})    /* origin, size, root */                               \
+    R(KEYS_SIGN_TOKEN, 4, 0, 600000, signer_sign_token, {2, KEYS_CLAIMS_MAX})          /* claims */                                                           \
+    R(KEYS_SEAL, 5, 0, 6000, signer_seal, {1, 64}, {1, 64}, {1, KEYS_SECRET_MAX}) /* name, destination, value */                                     \
+    R(KEYS_RELEASE, 6, 0, 60000, signer_release, {1, 64}, {1, 64}, {29, 29})    /* name, destination, ticket */                                         \
+    R(KEYS_FORGET, 7, 0, 6000, signer_forget, {1, 64})                       /* name */                                                                                    \
+    R(KEYS_LIST, 8, 0, 0, signer_list, {8, 8})                        /* from which on */                                                                                   \
+    R(KEYS_DERIVE, 9, 0, 0, signer_derive, {1, 32})                       /* label */
 
 enum keys_request_number {
 #define R(name, number, flags, minute, handler, ...) name = number,

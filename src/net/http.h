@@ -86,8 +86,8 @@ typedef void http_handler(struct http_exchange *x, const struct http_request *r,
  * http_listen(l, where, tls, limits, handler, ctx, out): ${where} is "HOST:PORT" (a numeric address; port 0: any) or "unix:/path"
  * (removed first when nobody listens there, made with mode ${mode}). http_listen_fd: a listening socket made elsewhere, taken over.
  */
-struct err http_listen(struct loop *l, const char *where, unsigned mode, struct net_tls *tls, const struct http_limits *limits,
-                       http_handler *handler, void *ctx, struct http_server **out) MUST_USE;
+struct err http_listen(struct loop *l, const char *where, unsigned mode, struct net_tls *tls, const struct http_limits *limits, http_handler *handler,
+                       void *ctx, struct http_server **out) MUST_USE;
 struct err http_listen_fd(struct loop *l, int fd, struct net_tls *tls, const struct http_limits *limits, http_handler *handler, void *ctx,
                           struct http_server **out) MUST_USE;
 /* http_server_address(s): "127.0.0.1:4711" as bound. */

@@ -235,14 +235,19 @@ parse(struct client_conn *cc, struct bytes *in)
     struct bytes part;
     while (cc->call == call && !call->paused) {
         switch (http_parse(&cc->parser, in, &part)) {
-        case HTTP_MORE: return;
-        case HTTP_HEAD: got_head(cc); break;
+        case HTTP_MORE:
+            return;
+        case HTTP_HEAD:
+            got_head(cc);
+            break;
         case HTTP_BODY:
             if (call->on.on_body)
                 call->on.on_body(call, part, call->ctx);
             break;
-        case HTTP_END: return finish(cc, *in);
-        case HTTP_BAD: return bad_answer(cc);
+        case HTTP_END:
+            return finish(cc, *in);
+        case HTTP_BAD:
+            return bad_answer(cc);
         }
     }
 }

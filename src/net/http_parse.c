@@ -32,20 +32,45 @@ enum state {
 #define HEX 16
 
 static const uint8_t class[256] = {
-    ['\t'] = VALUE, [' '] = VALUE,
-    ['!'] = TOKEN | VALUE | TARGET | HOST, ['"'] = VALUE | TARGET, ['#'] = TOKEN | VALUE,
-    ['$'] = TOKEN | VALUE | TARGET | HOST, ['%'] = TOKEN | VALUE | TARGET | HOST, ['&'] = TOKEN | VALUE | TARGET | HOST,
-    ['\''] = TOKEN | VALUE | TARGET | HOST, ['('] = VALUE | TARGET | HOST, [')'] = VALUE | TARGET | HOST,
-    ['*'] = TOKEN | VALUE | TARGET | HOST, ['+'] = TOKEN | VALUE | TARGET | HOST, [','] = VALUE | TARGET | HOST,
-    ['-'] = TOKEN | VALUE | TARGET | HOST, ['.'] = TOKEN | VALUE | TARGET | HOST, ['/'] = VALUE | TARGET,
+    ['\t'] = VALUE,
+    [' '] = VALUE,
+    ['!'] = TOKEN | VALUE | TARGET | HOST,
+    ['"'] = VALUE | TARGET,
+    ['#'] = TOKEN | VALUE,
+    ['$'] = TOKEN | VALUE | TARGET | HOST,
+    ['%'] = TOKEN | VALUE | TARGET | HOST,
+    ['&'] = TOKEN | VALUE | TARGET | HOST,
+    ['\''] = TOKEN | VALUE | TARGET | HOST,
+    ['('] = VALUE | TARGET | HOST,
+    [')'] = VALUE | TARGET | HOST,
+    ['*'] = TOKEN | VALUE | TARGET | HOST,
+    ['+'] = TOKEN | VALUE | TARGET | HOST,
+    [','] = VALUE | TARGET | HOST,
+    ['-'] = TOKEN | VALUE | TARGET | HOST,
+    ['.'] = TOKEN | VALUE | TARGET | HOST,
+    ['/'] = VALUE | TARGET,
     ['0' ... '9'] = TOKEN | VALUE | TARGET | HOST | HEX,
-    [':'] = VALUE | TARGET, [';'] = VALUE | TARGET | HOST, ['<'] = VALUE | TARGET, ['='] = VALUE | TARGET | HOST,
-    ['>'] = VALUE | TARGET, ['?'] = VALUE | TARGET, ['@'] = VALUE | TARGET,
-    ['A' ... 'F'] = TOKEN | VALUE | TARGET | HOST | HEX, ['G' ... 'Z'] = TOKEN | VALUE | TARGET | HOST,
-    ['['] = VALUE | TARGET, ['\\'] = VALUE, [']'] = VALUE | TARGET, ['^'] = TOKEN | VALUE | TARGET,
-    ['_'] = TOKEN | VALUE | TARGET | HOST, ['`'] = TOKEN | VALUE | TARGET,
-    ['a' ... 'f'] = TOKEN | VALUE | TARGET | HOST | HEX, ['g' ... 'z'] = TOKEN | VALUE | TARGET | HOST,
-    ['{'] = VALUE | TARGET, ['|'] = TOKEN | VALUE | TARGET, ['}'] = VALUE | TARGET, ['~'] = TOKEN | VALUE | TARGET | HOST,
+    [':'] = VALUE | TARGET,
+    [';'] = VALUE | TARGET | HOST,
+    ['<'] = VALUE | TARGET,
+    ['='] = VALUE | TARGET | HOST,
+    ['>'] = VALUE | TARGET,
+    ['?'] = VALUE | TARGET,
+    ['@'] = VALUE | TARGET,
+    ['A' ... 'F'] = TOKEN | VALUE | TARGET | HOST | HEX,
+    ['G' ... 'Z'] = TOKEN | VALUE | TARGET | HOST,
+    ['['] = VALUE | TARGET,
+    ['\\'] = VALUE,
+    [']'] = VALUE | TARGET,
+    ['^'] = TOKEN | VALUE | TARGET,
+    ['_'] = TOKEN | VALUE | TARGET | HOST,
+    ['`'] = TOKEN | VALUE | TARGET,
+    ['a' ... 'f'] = TOKEN | VALUE | TARGET | HOST | HEX,
+    ['g' ... 'z'] = TOKEN | VALUE | TARGET | HOST,
+    ['{'] = VALUE | TARGET,
+    ['|'] = TOKEN | VALUE | TARGET,
+    ['}'] = VALUE | TARGET,
+    ['~'] = TOKEN | VALUE | TARGET | HOST,
     [0x80 ... 0xff] = VALUE,
 };
 
@@ -575,16 +600,27 @@ static bool
 step(struct http_parser *p, uint8_t c)
 {
     switch (p->state) {
-    case AT_SIZE: return step_size(p, c);
-    case AT_EXTENSION: return step_line_text(p, c, AT_SIZE_LF);
-    case AT_SIZE_LF: return step_want(p, c, '\n', p->left ? AT_DATA : AT_TRAILER);
-    case AT_DATA_CR: return step_want(p, c, '\r', AT_DATA_LF);
-    case AT_DATA_LF: p->digits = 0; return step_want(p, c, '\n', AT_SIZE);
-    case AT_TRAILER: return step_trailer(p, c);
-    case AT_TRAILER_NAME: return step_trailer_name(p, c);
-    case AT_TRAILER_VALUE: return step_line_text(p, c, AT_TRAILER_LF);
-    case AT_TRAILER_LF: return step_want(p, c, '\n', AT_TRAILER);
-    default: return step_want(p, c, '\n', AT_END); /* AT_LAST_LF */
+    case AT_SIZE:
+        return step_size(p, c);
+    case AT_EXTENSION:
+        return step_line_text(p, c, AT_SIZE_LF);
+    case AT_SIZE_LF:
+        return step_want(p, c, '\n', p->left ? AT_DATA : AT_TRAILER);
+    case AT_DATA_CR:
+        return step_want(p, c, '\r', AT_DATA_LF);
+    case AT_DATA_LF:
+        p->digits = 0;
+        return step_want(p, c, '\n', AT_SIZE);
+    case AT_TRAILER:
+        return step_trailer(p, c);
+    case AT_TRAILER_NAME:
+        return step_trailer_name(p, c);
+    case AT_TRAILER_VALUE:
+        return step_line_text(p, c, AT_TRAILER_LF);
+    case AT_TRAILER_LF:
+        return step_want(p, c, '\n', AT_TRAILER);
+    default:
+        return step_want(p, c, '\n', AT_END); /* AT_LAST_LF */
     }
 }
 
@@ -611,7 +647,8 @@ enum http_event
 http_parse(struct http_parser *p, struct bytes *in, struct bytes *part)
 {
     switch (p->state) {
-    case AT_HEAD: return parse_head(p, in);
+    case AT_HEAD:
+        return parse_head(p, in);
     case AT_LENGTH:
         if (p->left && in->n)
             return give_left(p, in, part);
@@ -619,10 +656,14 @@ http_parse(struct http_parser *p, struct bytes *in, struct bytes *part)
             return HTTP_MORE;
         p->state = AT_END;
         return HTTP_END;
-    case AT_REST: return in->n ? give(p, in, part, UINT64_MAX) : HTTP_MORE;
-    case AT_END: return HTTP_MORE;
-    case AT_BAD: return HTTP_BAD;
-    default: return parse_chunked(p, in, part);
+    case AT_REST:
+        return in->n ? give(p, in, part, UINT64_MAX) : HTTP_MORE;
+    case AT_END:
+        return HTTP_MORE;
+    case AT_BAD:
+        return HTTP_BAD;
+    default:
+        return parse_chunked(p, in, part);
     }
 }
 

@@ -172,11 +172,19 @@ parse(struct server_conn *sc, struct bytes *in)
     struct bytes part;
     while (may_parse(sc)) {
         switch (http_parse(&sc->parser, in, &part)) {
-        case HTTP_MORE: return;
-        case HTTP_HEAD: begin_exchange(sc); break;
-        case HTTP_BODY: body_part(sc, part); break;
-        case HTTP_END: request_complete(sc); break;
-        case HTTP_BAD: return refuse_bad(sc);
+        case HTTP_MORE:
+            return;
+        case HTTP_HEAD:
+            begin_exchange(sc);
+            break;
+        case HTTP_BODY:
+            body_part(sc, part);
+            break;
+        case HTTP_END:
+            request_complete(sc);
+            break;
+        case HTTP_BAD:
+            return refuse_bad(sc);
         }
     }
 }
@@ -430,8 +438,8 @@ start_listening(struct http_server *s, int fd)
 }
 
 static struct err
-make_server(struct loop *l, int fd, const struct listen_place *place, struct net_tls *tls, const struct http_limits *limits,
-            http_handler *handler, void *ctx, struct http_server **out)
+make_server(struct loop *l, int fd, const struct listen_place *place, struct net_tls *tls, const struct http_limits *limits, http_handler *handler,
+            void *ctx, struct http_server **out)
 {
     struct http_server *s = calloc(1, sizeof *s);
     struct listener *listener = calloc(1, sizeof *listener);
@@ -463,8 +471,8 @@ http_listen_fd(struct loop *l, int fd, struct net_tls *tls, const struct http_li
 }
 
 struct err
-http_listen(struct loop *l, const char *where, unsigned mode, struct net_tls *tls, const struct http_limits *limits,
-            http_handler *handler, void *ctx, struct http_server **out)
+http_listen(struct loop *l, const char *where, unsigned mode, struct net_tls *tls, const struct http_limits *limits, http_handler *handler, void *ctx,
+            struct http_server **out)
 {
     struct listen_place place;
     int fd;

@@ -222,9 +222,13 @@ tls_read(struct tls_session *s, void *at, size_t *n, struct err *why)
     if (ok == 1)
         return TLS_DONE;
     switch (SSL_get_error(s->ssl, ok)) {
-    case SSL_ERROR_WANT_READ: return TLS_MORE;
-    case SSL_ERROR_ZERO_RETURN: return TLS_CLOSED;
-    default: *why = err_make(E_TLS, "the TLS connection broke: %s", openssl_text()); return TLS_FAILED;
+    case SSL_ERROR_WANT_READ:
+        return TLS_MORE;
+    case SSL_ERROR_ZERO_RETURN:
+        return TLS_CLOSED;
+    default:
+        *why = err_make(E_TLS, "the TLS connection broke: %s", openssl_text());
+        return TLS_FAILED;
     }
 }
 

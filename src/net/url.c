@@ -22,7 +22,7 @@ parse_unix(struct bytes rest, struct url *u)
     u->unix_socket = true;
     u->authority = BYTES("localhost");
     u->target = n < rest.n ? bytes_sub(rest, n + 1, SIZE_MAX) : BYTES("/");
-    return rest.n && rest.at[0] == '/' && set_host(u, bytes_sub(rest, 0, n), sizeof ((struct sockaddr_un *)0)->sun_path);
+    return rest.n && rest.at[0] == '/' && set_host(u, bytes_sub(rest, 0, n), sizeof((struct sockaddr_un *)0)->sun_path);
 }
 
 static bool

@@ -76,8 +76,9 @@ too_slow(void *ctx)
     struct ask *k = ctx;
     k->slow = NULL;
     if (k->x)
-        http_problem(k->x, err_make(E_TIMEOUT, "authority was cut in memory, but the main loop has not confirmed the end of what was running within %d s",
-                                    SLOW_MS / 1000));
+        http_problem(k->x,
+                     err_make(E_TIMEOUT, "authority was cut in memory, but the main loop has not confirmed the end of what was running within %d s",
+                              SLOW_MS / 1000));
 }
 
 /* ----------------------------------------------------------------------------------------------------------- looking */
@@ -293,8 +294,9 @@ known_target(struct serve *s, enum selector selector, struct bytes id)
                                               : true;
     const char *kind = selector == BY_OWNER ? "person" : selector_names[selector];
     const char *near = known ? NULL : estate_nearest(snap->estate, kind, name);
-    struct err e = known ? err_ok()
-                         : err_make(E_NOT_FOUND, "there is no %s %s%s%s%s", kind, name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    struct err e =
+        known ? err_ok()
+              : err_make(E_NOT_FOUND, "there is no %s %s%s%s%s", kind, name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     snapshot_unref(snap);
     return e;
 }
@@ -487,8 +489,12 @@ get_log(struct ask *k)
     uint64_t from = 0, limit = 1000;
     bytes_u64(query_get(q, "from"), &from);
     bytes_u64(query_get(q, "limit"), &limit);
-    struct audit_filter filter = {.kind = query_get(q, "kind"), .writ = query_get(q, "writ"), .agent = query_get(q, "agent"),
-                                  .call = query_get(q, "call"), .destination = query_get(q, "destination"), .decision = query_get(q, "decision"),
+    struct audit_filter filter = {.kind = query_get(q, "kind"),
+                                  .writ = query_get(q, "writ"),
+                                  .agent = query_get(q, "agent"),
+                                  .call = query_get(q, "call"),
+                                  .destination = query_get(q, "destination"),
+                                  .decision = query_get(q, "decision"),
                                   .from = from};
     struct reading r = {k, limit < 5000 ? limit : 5000, from};
     json_open(&k->answer, '{');
@@ -576,8 +582,7 @@ find_route(const struct http_request *r, struct err *e)
     *e = err_make(E_NOT_FOUND, "there is no %.*s %.*s", BYTES_CUT(r->method, 10), BYTES_CUT(r->path, 100));
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         const struct route_row *row = &routes[i];
-        bool path = row->flags & PREFIX ? bytes_starts(r->path, bytes_str(row->path)) && r->path.n > strlen(row->path)
-                                        : bytes_is(r->path, row->path);
+        bool path = row->flags & PREFIX ? bytes_starts(r->path, bytes_str(row->path)) && r->path.n > strlen(row->path) : bytes_is(r->path, row->path);
         if (path && bytes_is(r->method, row->method))
             return row;
     }

@@ -71,8 +71,15 @@ open_writ(struct shim *h, writ_opened *done)
     if (!err_failed(e))
         e = agent_task(h->who.agent, snap->estate, h->task, &task);
     if (!err_failed(e)) {
-        struct writ_request r = {.estate = snap->estate, .agent = h->who.agent, .task = task, .proof = &h->proof, .strength = h->who.strength,
-                                 .why = h->who.why, .purpose = bytes_str(h->purpose), .by = BY_AGENT, .session = "lines"};
+        struct writ_request r = {.estate = snap->estate,
+                                 .agent = h->who.agent,
+                                 .task = task,
+                                 .proof = &h->proof,
+                                 .strength = h->who.strength,
+                                 .why = h->who.why,
+                                 .purpose = bytes_str(h->purpose),
+                                 .by = BY_AGENT,
+                                 .session = "lines"};
         e = writ_open(s->writs, &r, done, h);
     }
     snapshot_unref(snap);

@@ -141,7 +141,9 @@ say_writ(struct sentences *s, const struct json *w, const struct writ *writ)
         writ->purpose[0] ? writ->purpose : "(no purpose)", BYTES_CUT(json_text(w, "opened"), 30), writ->task->id, writ->task->place.file,
         writ->task->place.line);
     say(s, "The purpose was %s%s.", purpose_source_names[writ->source],
-        writ->by == BY_OPERATOR ? " by the operator who started it" : writ->by == BY_AGENT ? " by the agent itself, so it proves nothing" : " of the template");
+        writ->by == BY_OPERATOR ? " by the operator who started it"
+        : writ->by == BY_AGENT  ? " by the agent itself, so it proves nothing"
+                                : " of the template");
     say(s, "It answers to %.*s.", BYTES_CUT(json_text(w, "owner"), 64));
     if (writ->on_behalf_of[0])
         say(s, "It was opened on behalf of %s.", writ->on_behalf_of);
@@ -149,8 +151,7 @@ say_writ(struct sentences *s, const struct json *w, const struct writ *writ)
         writ->instance->process.exe[0] ? writ->instance->process.exe : "executable unreadable", proof_strength_name(writ->instance->strength),
         writ->instance->why);
     say(s, "Confinement: %s.", writ->confinement[0] ? writ->confinement : "none, so no call of it is ever light");
-    say(s, "It has seen %.*s data%s.", BYTES_CUT(json_text(w, "seen"), 20),
-        json_get(w, "seen_untrusted")->truth ? " and outsiders' content" : "");
+    say(s, "It has seen %.*s data%s.", BYTES_CUT(json_text(w, "seen"), 20), json_get(w, "seen_untrusted")->truth ? " and outsiders' content" : "");
     say(s, "%lld calls were allowed and %lld refused; last use %.*s.", (long long)json_get(w, "calls")->number,
         (long long)json_get(w, "refused")->number, BYTES_CUT(json_text(w, "last_use"), 30));
     if (bytes_is(state, "active"))
@@ -176,7 +177,8 @@ explain_writ(struct serve *sv, const struct snapshot *snap, struct bytes id, str
     struct err e = json_parse(&a, buf_bytes(&facts), NULL, &w);
     if (!err_failed(e)) {
         say_writ(&s, w, writ);
-        say(&s, "Decisions of tier high are on disk before their effect; others within %llu ms.", (unsigned long long)snap->estate->settings.log_window_ms);
+        say(&s, "Decisions of tier high are on disk before their effect; others within %llu ms.",
+            (unsigned long long)snap->estate->settings.log_window_ms);
         snprintf(edit, sizeof edit, "%s:%d (task)", writ->task->place.file, writ->task->place.line);
         finish(&s, b, "writ", id, edit, buf_bytes(&facts));
     }
@@ -228,8 +230,8 @@ say_decision(struct sentences *s, const struct json *d, uint64_t index)
     if (list.n)
         say(s, "Policies that determined it: %s.", buf_text(&list));
     buf_free(&list);
-    say(s, "Its tier was %.*s, because %.*s; the estate was version %.*s.", BYTES_CUT(json_text(d, "tier"), 20), BYTES_CUT(json_text(d, "tier_why"), 160),
-        BYTES_CUT(json_text(d, "estate"), 20));
+    say(s, "Its tier was %.*s, because %.*s; the estate was version %.*s.", BYTES_CUT(json_text(d, "tier"), 20),
+        BYTES_CUT(json_text(d, "tier_why"), 160), BYTES_CUT(json_text(d, "estate"), 20));
     say(s, "It is record %llu of the log.", (unsigned long long)index);
 }
 

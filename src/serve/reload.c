@@ -85,7 +85,8 @@ same_house(const struct settings *a, const struct settings *b)
 {
     bool same = strcmp(a->state_dir, b->state_dir) == 0 && strcmp(a->run_dir, b->run_dir) == 0 && strcmp(a->store_url, b->store_url) == 0 &&
                 strcmp(a->name, b->name) == 0;
-    return same ? err_ok() : err_make(E_ESTATE, "name, state_dir, run_dir and store can only change with a restart (%s:%d)", b->place.file, b->place.line);
+    return same ? err_ok()
+                : err_make(E_ESTATE, "name, state_dir, run_dir and store can only change with a restart (%s:%d)", b->place.file, b->place.line);
 }
 
 struct err

@@ -279,9 +279,17 @@ open_writ(struct run *r, const struct json *m)
         e = err_make(E_NOT_FOUND, "there is no person %s", on_behalf_of);
     if (!err_failed(e)) {
         bool operator= person_of(snap->estate, r->peer_uid) != NULL && r->peer_uid != r->agent_uid;
-        struct writ_request q = {.estate = snap->estate, .agent = who.agent, .task = task, .proof = &r->proof, .strength = who.strength,
-                                 .why = who.why, .purpose = json_text(m, "purpose"), .by = operator? BY_OPERATOR : BY_AGENT,
-                                 .on_behalf_of = on_behalf_of, .session = "run", .confinement = confinement,
+        struct writ_request q = {.estate = snap->estate,
+                                 .agent = who.agent,
+                                 .task = task,
+                                 .proof = &r->proof,
+                                 .strength = who.strength,
+                                 .why = who.why,
+                                 .purpose = json_text(m, "purpose"),
+                                 .by = operator? BY_OPERATOR : BY_AGENT,
+                                 .on_behalf_of = on_behalf_of,
+                                 .session = "run",
+                                 .confinement = confinement,
                                  .confined = json_is(confined, JSON_BOOL) && confined->truth && has_own_network(pid)};
         r->opening = true;
         e = writ_open(s->writs, &q, opened, r);

@@ -111,8 +111,7 @@ connect_to(const char *path, bool writes, sqlite3 **out)
     sqlite3 *db = NULL;
     bool ok = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL) == SQLITE_OK &&
               sqlite3_extended_result_codes(db, 1) == SQLITE_OK && sqlite3_busy_timeout(db, 5000) == SQLITE_OK &&
-              sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) == SQLITE_OK &&
-              sqlite3_exec(db, for_both, NULL, NULL, NULL) == SQLITE_OK &&
+              sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) == SQLITE_OK && sqlite3_exec(db, for_both, NULL, NULL, NULL) == SQLITE_OK &&
               sqlite3_exec(db, writes ? for_writer : for_reader, NULL, NULL, NULL) == SQLITE_OK;
     *out = db;
     if (!ok)
@@ -235,8 +234,8 @@ put(struct sqlite_store *s, const struct store_put *p)
     int64_t now;
     TRY(version_of(s, p, &now));
     if (p->expect_version != STORE_ANY_VERSION && p->expect_version != now)
-        return err_make(E_STATE, "the %s %.*s was changed meanwhile (version %lld, expected %lld); read it again", p->kind,
-                        BYTES_CUT(p->id, 64), (long long)now, (long long)p->expect_version);
+        return err_make(E_STATE, "the %s %.*s was changed meanwhile (version %lld, expected %lld); read it again", p->kind, BYTES_CUT(p->id, 64),
+                        (long long)now, (long long)p->expect_version);
     enum statement which = p->body.at == NULL ? DELETE : now == 0 ? INSERT : UPDATE;
     sqlite3_stmt *st = s->statements[which];
     if (!bind_key(st, p->kind, p->id) || (which != DELETE && !bind_blob(st, 3, p->body)))

@@ -9,12 +9,11 @@
 static const struct {
     const char *name, *sql;
 } migrations[] = {
-    {"records and outbox",
-     "CREATE TABLE migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT;"
-     "CREATE TABLE record (kind TEXT NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,"
-     " PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID;"
+    {"records and outbox", "CREATE TABLE migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT;"
+                           "CREATE TABLE record (kind TEXT NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,"
+                           " PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID;"
      /* AUTOINCREMENT: the number of a row that is gone is never given again (https://www.sqlite.org/autoinc.html). */
-     "CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, row BLOB NOT NULL) STRICT;"},
+                           "CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, row BLOB NOT NULL) STRICT;"},
 };
 #define NEWEST ((int64_t)(sizeof migrations / sizeof migrations[0]))
 
@@ -40,8 +39,7 @@ record_migration(struct env *env, sqlite3 *db, int64_t n)
 {
     sqlite3_stmt *s = NULL;
     bool ok = sqlite3_prepare_v2(db, "INSERT INTO migration VALUES (?1, ?2, ?3)", -1, &s, NULL) == SQLITE_OK &&
-              sqlite3_bind_int64(s, 1, n) == SQLITE_OK &&
-              sqlite3_bind_text(s, 2, migrations[n - 1].name, -1, SQLITE_STATIC) == SQLITE_OK &&
+              sqlite3_bind_int64(s, 1, n) == SQLITE_OK && sqlite3_bind_text(s, 2, migrations[n - 1].name, -1, SQLITE_STATIC) == SQLITE_OK &&
               sqlite3_bind_int64(s, 3, env->now_ms(env)) == SQLITE_OK && sqlite3_step(s) == SQLITE_DONE;
     struct err e = ok ? err_ok() : failed(db, "a migration cannot be recorded");
     sqlite3_finalize(s);

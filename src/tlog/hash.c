@@ -17,8 +17,8 @@ tlog_hasher(void)
 static bool
 hash_two(EVP_MD_CTX *c, uint8_t prefix, const void *a, size_t na, const void *b, size_t nb, uint8_t out[TLOG_HASH])
 {
-    return EVP_DigestInit_ex(c, NULL, NULL) && EVP_DigestUpdate(c, &prefix, 1) && EVP_DigestUpdate(c, a, na) &&
-           EVP_DigestUpdate(c, b, nb) && EVP_DigestFinal_ex(c, out, NULL);
+    return EVP_DigestInit_ex(c, NULL, NULL) && EVP_DigestUpdate(c, &prefix, 1) && EVP_DigestUpdate(c, a, na) && EVP_DigestUpdate(c, b, nb) &&
+           EVP_DigestFinal_ex(c, out, NULL);
 }
 
 /* RFC 6962 §2.1: the prefixes keep a leaf from being passed off as a node. */

@@ -268,8 +268,7 @@ sign(struct tlog *t, const struct tlog_head *head, char note[TLOG_NOTE_MAX], siz
         return tlog_fail(TLOG_SIGNER, "the log of %s has no signer", t->origin);
     int number = t->io.sign(t->io.ctx, t->origin, head->size, head->root, signature);
     if (number)
-        return tlog_fail(TLOG_SIGNER, "the signer refused the tree head of size %llu of %s (%d)", (unsigned long long)head->size, t->origin,
-                         number);
+        return tlog_fail(TLOG_SIGNER, "the signer refused the tree head of size %llu of %s (%d)", (unsigned long long)head->size, t->origin, number);
     *n = tlog_note(t->origin, head->size, head->root, signature, t->key, note, TLOG_NOTE_MAX);
     if (*n == 0)
         return tlog_fail(TLOG_LIMIT, "the tree head of %s does not fit its buffer", t->origin);

@@ -119,8 +119,7 @@ signed_by(const uint8_t public_key[32], const void *text, size_t n, const uint8_
 {
     EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, 32);
     EVP_MD_CTX *c = EVP_MD_CTX_new();
-    bool ok = key != NULL && c != NULL && EVP_DigestVerifyInit(c, NULL, NULL, NULL, key) == 1 &&
-              EVP_DigestVerify(c, sig, 64, text, n) == 1;
+    bool ok = key != NULL && c != NULL && EVP_DigestVerifyInit(c, NULL, NULL, NULL, key) == 1 && EVP_DigestVerify(c, sig, 64, text, n) == 1;
     EVP_MD_CTX_free(c);
     EVP_PKEY_free(key);
     return ok;
@@ -149,8 +148,7 @@ decimal(struct line l, uint64_t *out)
     if (l.n == 0 || l.n > 20 || (l.n > 1 && l.at[0] == '0'))
         return false;
     for (size_t i = 0; i < l.n; i++)
-        if (l.at[i] < '0' || l.at[i] > '9' || __builtin_mul_overflow(*out, 10, out) ||
-            __builtin_add_overflow(*out, (uint64_t)(l.at[i] - '0'), out))
+        if (l.at[i] < '0' || l.at[i] > '9' || __builtin_mul_overflow(*out, 10, out) || __builtin_add_overflow(*out, (uint64_t)(l.at[i] - '0'), out))
             return false;
     return true;
 }

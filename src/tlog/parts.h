@@ -29,11 +29,11 @@ struct tlog_error tlog_fail(int code, const char *fmt, ...) __attribute__((forma
 /* tlog_fail_io(number, what, name): TLOG_IO, or TLOG_FULL when ${number} says that there is no room. */
 struct tlog_error tlog_fail_io(int number, const char *what, const char *name);
 
-#define TLOG_TRY(expr)                                                                                                                \
-    do {                                                                                                                              \
-        struct tlog_error try_error_ = (expr);                                                                                        \
-        if (try_error_.code != TLOG_OK)                                                                                               \
-            return try_error_;                                                                                                        \
+#define TLOG_TRY(expr)                                                                                                                               \
+    do {                                                                                                                                             \
+        struct tlog_error try_error_ = (expr);                                                                                                       \
+        if (try_error_.code != TLOG_OK)                                                                                                              \
+            return try_error_;                                                                                                                       \
     } while (0)
 
 /* Hashing with a context that is used again (a new one costs as much as a short hash). NULL and false: out of memory. */

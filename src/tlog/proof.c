@@ -28,8 +28,7 @@ tlog_check_inclusion(uint64_t index, uint64_t size, const uint8_t leaf[TLOG_HASH
 
 /* The steps of RFC 9162 §2.1.4.2 with its names: fr and sr grow into the old and the new root. */
 static bool
-consistent(EVP_MD_CTX *c, uint64_t fn, uint64_t sn, uint8_t fr[TLOG_HASH], const uint8_t (*path)[TLOG_HASH], size_t n,
-           uint8_t sr[TLOG_HASH])
+consistent(EVP_MD_CTX *c, uint64_t fn, uint64_t sn, uint8_t fr[TLOG_HASH], const uint8_t (*path)[TLOG_HASH], size_t n, uint8_t sr[TLOG_HASH])
 {
     for (; fn & 1; fn >>= 1)
         sn >>= 1;
@@ -163,8 +162,7 @@ turn(uint8_t (*path)[TLOG_HASH], size_t n)
 }
 
 static struct tlog_error
-prove(const char *dir, uint64_t from, uint64_t size, bool (*down)(struct prover *, uint64_t, uint64_t), uint8_t path[64][TLOG_HASH],
-      size_t *n)
+prove(const char *dir, uint64_t from, uint64_t size, bool (*down)(struct prover *, uint64_t, uint64_t), uint8_t path[64][TLOG_HASH], size_t *n)
 {
     struct prover p = {tlog_file(-1, dir, 0), tlog_hasher(), path, 0};
     int folder = p.hashes;
@@ -203,8 +201,7 @@ tlog_prove_consistency(const char *dir, uint64_t old_size, uint64_t size, uint8_
 {
     *n = 0;
     if (old_size > size)
-        return tlog_fail(TLOG_LIMIT, "a tree of %llu cannot be part of one of %llu", (unsigned long long)old_size,
-                         (unsigned long long)size);
+        return tlog_fail(TLOG_LIMIT, "a tree of %llu cannot be part of one of %llu", (unsigned long long)old_size, (unsigned long long)size);
     if (old_size == 0 || old_size == size)
         return tlog_ok();
     return prove(dir, old_size, size, consistency_down, path, n);

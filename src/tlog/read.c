@@ -133,8 +133,7 @@ jump(struct tlog_reader *r, int dir, uint64_t to)
     uint8_t expected[TLOG_HASH];
     int offsets = tlog_file(dir, "offsets", 0), hashes = tlog_file(dir, "hashes", 0);
     struct tlog_reader probe;
-    bool ok = tlog_offset_read(offsets, to, &probe.at) && tlog_stored_read(hashes, 0, to, expected) &&
-              tlog_reader_start(&probe, r->fd, probe.at);
+    bool ok = tlog_offset_read(offsets, to, &probe.at) && tlog_stored_read(hashes, 0, to, expected) && tlog_reader_start(&probe, r->fd, probe.at);
     if (ok) {
         uint64_t at = probe.at;
         ok = tlog_reader_next(&probe) == TLOG_RECORD && memcmp(probe.leaf_hash, expected, TLOG_HASH) == 0;

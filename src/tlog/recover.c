@@ -56,10 +56,8 @@ take(struct tlog *t, struct pass *p, const struct tlog_reader *r)
 {
     uint8_t made[64][TLOG_HASH], stored[TLOG_HASH];
     size_t n;
-    if (p->edge.size >= t->head.size && tlog_stored_read(t->hashes, 0, p->edge.size, stored) &&
-        memcmp(stored, r->leaf_hash, TLOG_HASH) != 0)
-        return tlog_fail(TLOG_TAMPERED,
-                         "record %llu differs from its hash in `hashes`: if only that file is damaged, remove it to have it rebuilt",
+    if (p->edge.size >= t->head.size && tlog_stored_read(t->hashes, 0, p->edge.size, stored) && memcmp(stored, r->leaf_hash, TLOG_HASH) != 0)
+        return tlog_fail(TLOG_TAMPERED, "record %llu differs from its hash in `hashes`: if only that file is damaged, remove it to have it rebuilt",
                          (unsigned long long)p->edge.size);
     if (!tlog_edge_push(&p->edge, t->hash, r->leaf_hash, made, &n))
         return tlog_fail(TLOG_MEMORY, "no memory for opening the log");
@@ -185,8 +183,8 @@ tlog_recover(struct tlog *t)
     uint64_t heads_end;
     struct pass p;
     TLOG_TRY(find_head(t, &heads_end));
-    uint64_t base = least(t->head.size, least(tlog_stored_leaves((uint64_t)tlog_file_size(t->hashes) / TLOG_HASH),
-                                              (uint64_t)tlog_file_size(t->offsets) / 8));
+    uint64_t base =
+        least(t->head.size, least(tlog_stored_leaves((uint64_t)tlog_file_size(t->hashes) / TLOG_HASH), (uint64_t)tlog_file_size(t->offsets) / 8));
     if (check_quick(t, base, &p).code != TLOG_OK) {
         base = 0;
         TLOG_TRY(check_all(t, &p));

@@ -193,8 +193,10 @@ say_one(struct check *c, uint64_t record, uint64_t size)
         finding(c, "record %llu is damaged: the length or the check in its frame does not fit its bytes (signed head of size %llu covers it)",
                 ULL(record), ULL(size));
     else if (moved_from(c, record, &from))
-        finding(c, "record %llu is not what was signed in the head of size %llu: in its place stands what was record %llu, so records were removed or moved",
-                ULL(record), ULL(size), ULL(from));
+        finding(
+            c,
+            "record %llu is not what was signed in the head of size %llu: in its place stands what was record %llu, so records were removed or moved",
+            ULL(record), ULL(size), ULL(from));
     else
         finding(c, "record %llu is not what was signed in the head of size %llu: it was changed", ULL(record), ULL(size));
 }
@@ -204,8 +206,8 @@ say_missing(struct check *c, uint64_t size)
 {
     c->missing = c->out->ok = true;
     name_records(c, c->edge.size, size - 1);
-    finding(c, "records %llu to %llu are missing: the journal ends after %llu, and a head of size %llu is signed", ULL(c->edge.size),
-            ULL(size - 1), ULL(c->edge.size), ULL(size));
+    finding(c, "records %llu to %llu are missing: the journal ends after %llu, and a head of size %llu is signed", ULL(c->edge.size), ULL(size - 1),
+            ULL(c->edge.size), ULL(size));
 }
 
 /* The first records that do not fit the signed head, told as exactly as can be proven. */
@@ -223,8 +225,8 @@ say_misfit(struct check *c, const struct tlog_head *h)
         first = exact ? first : c->good;
         last = exact ? last : h->size - 1;
         name_records(c, first, last);
-        finding(c, "among records %llu to %llu something was changed, removed or moved: they do not fit the signed head of size %llu%s",
-                ULL(first), ULL(last), ULL(h->size), missing ? ", and the journal ends before it" : "");
+        finding(c, "among records %llu to %llu something was changed, removed or moved: they do not fit the signed head of size %llu%s", ULL(first),
+                ULL(last), ULL(h->size), missing ? ", and the journal ends before it" : "");
     }
 }
 
@@ -238,8 +240,9 @@ fits(struct check *c, const struct tlog_head *h)
         return;
     /* A later head vouches for the same records, so it was the head before that is not of this tree. */
     *c->out = (struct tlog_report){.ok = true, .heads = c->out->heads, .signed_size = c->out->signed_size};
-    finding(c, "head %llu in `heads` (size %llu) is signed but is not of this tree: the later head of size %llu does not extend it, and fits the records",
-            ULL(c->misfit_number), ULL(c->misfit_size), ULL(h->size));
+    finding(
+        c, "head %llu in `heads` (size %llu) is signed but is not of this tree: the later head of size %llu does not extend it, and fits the records",
+        ULL(c->misfit_number), ULL(c->misfit_size), ULL(h->size));
     c->misfit = false;
 }
 
@@ -348,13 +351,14 @@ take_rest(struct check *c)
             finding(c, "`hashes` is wrong at record %llu; the record itself is as signed. Remove `hashes` and start the writer to rebuild it",
                     ULL(c->differs_at));
         else
-            finding(c, "record %llu does not fit its hash in `hashes`: one of them was changed, and no signed head covers it",
-                    ULL(c->differs_at));
+            finding(c, "record %llu does not fit its hash in `hashes`: one of them was changed, and no signed head covers it", ULL(c->differs_at));
     }
     if (n < c->stored && tlog_stored_read(c->hashes, 0, n, stored)) {
         name_records(c, n, c->found == TLOG_END ? c->stored - 1 : n);
-        finding(c, c->found == TLOG_BAD ? "record %llu is damaged; `hashes` shows that it was on disk, though no signed head covers it"
-                                        : "record %llu and what followed are missing; `hashes` shows that it was on disk, though no signed head covers it",
+        finding(c,
+                c->found == TLOG_BAD
+                    ? "record %llu is damaged; `hashes` shows that it was on disk, though no signed head covers it"
+                    : "record %llu and what followed are missing; `hashes` shows that it was on disk, though no signed head covers it",
                 ULL(n));
     }
 }
@@ -364,8 +368,8 @@ say_good(struct check *c)
 {
     struct tlog_report *out = c->out;
     uint64_t torn = (uint64_t)tlog_file_size(c->journal) - c->reader.at;
-    int n = snprintf(out->text, sizeof out->text, "%llu records fit; %llu signed heads, the newest of size %llu", ULL(out->records),
-                     ULL(out->heads), ULL(out->signed_size));
+    int n = snprintf(out->text, sizeof out->text, "%llu records fit; %llu signed heads, the newest of size %llu", ULL(out->records), ULL(out->heads),
+                     ULL(out->signed_size));
     if (c->found != TLOG_END && torn && (size_t)n < sizeof out->text)
         snprintf(out->text + n, sizeof out->text - (size_t)n, "; %llu bytes of an unfinished write follow", ULL(torn));
 }

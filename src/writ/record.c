@@ -143,8 +143,12 @@ text(const struct json *object, const char *key, char *to, size_t room)
 static struct instance *
 read_instance(struct writs *w, const struct agent *agent, const struct json *v)
 {
-    struct process p = {.pid = (int)whole(v, "pid"), .start = (uint64_t)whole(v, "start"), .uid = (int)whole(v, "uid"), .gid = -1,
-                        .exe_device = (uint64_t)whole(v, "exe_device"), .exe_inode = (uint64_t)whole(v, "exe_inode")};
+    struct process p = {.pid = (int)whole(v, "pid"),
+                        .start = (uint64_t)whole(v, "start"),
+                        .uid = (int)whole(v, "uid"),
+                        .gid = -1,
+                        .exe_device = (uint64_t)whole(v, "exe_device"),
+                        .exe_inode = (uint64_t)whole(v, "exe_inode")};
     char why[256];
     text(v, "exe", p.exe, sizeof p.exe);
     text(v, "sha256", p.sha256, sizeof p.sha256);

@@ -93,8 +93,7 @@ void
 writ_effects_stop(struct writs *w, struct writ *writ, const char *why, struct revocation *r)
 {
     struct bytes none = {NULL, 0};
-    while (stop_next(w, writ, none, none, why, r)) {
-    }
+    while (stop_next(w, writ, none, none, why, r)) {}
 }
 
 /* ------------------------------------------------------------------------------------------------------- selection */
@@ -285,8 +284,7 @@ stop_effects(void *ctx)
     for (size_t i = 0; i < s.n; i++) {
         struct writ *writ = s.list[i];
         if (r->selector == BY_CALL || r->selector == BY_DESTINATION)
-            while (stop_next(w, writ, r->selector == BY_CALL ? target : none, r->selector == BY_DESTINATION ? target : none, r->why, r)) {
-            }
+            while (stop_next(w, writ, r->selector == BY_CALL ? target : none, r->selector == BY_DESTINATION ? target : none, r->why, r)) {}
         else if (selects(r->selector, target, writ))
             writ_effects_stop(w, writ, r->why, r);
         writ_unref(w, writ);
@@ -418,8 +416,7 @@ start_revocation(struct writs *w, enum selector selector, struct bytes id, const
 }
 
 struct err
-writs_revoke(struct writs *w, enum selector selector, struct bytes id, const char *why, const char *by, revocation_done *done,
-             void *ctx)
+writs_revoke(struct writs *w, enum selector selector, struct bytes id, const char *why, const char *by, revocation_done *done, void *ctx)
 {
     struct revocation *r = NULL;
     if (id.n >= sizeof r->target)

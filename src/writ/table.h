@@ -56,8 +56,8 @@ struct change_put {
 };
 typedef void change_done(struct err e, void *ctx);
 /* ${direct}: call ${done} on the thread that finished; else on the loop's. On an error at once ${done} is not called. */
-struct err change_commit(struct writs *w, const struct change_put *puts, size_t n, const struct audit_event *events, size_t n_events,
-                         bool direct, change_done *done, void *ctx) MUST_USE;
+struct err change_commit(struct writs *w, const struct change_put *puts, size_t n, const struct audit_event *events, size_t n_events, bool direct,
+                         change_done *done, void *ctx) MUST_USE;
 
 /* record.c: what the store holds of a writ (locked), and back. */
 void writ_record(const struct writ *writ, struct buf *b);
@@ -68,8 +68,8 @@ void writ_leaf(const struct writ *writ, struct buf *b);
 struct err task_fingerprint(const struct task *task, char out[65]) MUST_USE;
 
 /* instance.c (locked) */
-struct instance *instance_get(struct writs *w, const struct agent *agent, const struct process *process, enum proof_strength strength,
-                              const char *why);
+struct instance *
+instance_get(struct writs *w, const struct agent *agent, const struct process *process, enum proof_strength strength, const char *why);
 void instance_drop(struct writs *w, struct instance *instance);
 
 /* writ.c */

@@ -115,8 +115,7 @@ may_open(struct writs *w, const struct writ_request *r)
     const struct agent *agent = r->agent;
     char why[256];
     if (agent->state != AGENT_ACTIVE)
-        return err_make(E_FORBIDDEN, "the agent %s is %s (%s:%d)", agent->id, agent_state_names[agent->state], agent->place.file,
-                        agent->place.line);
+        return err_make(E_FORBIDDEN, "the agent %s is %s (%s:%d)", agent->id, agent_state_names[agent->state], agent->place.file, agent->place.line);
     if (!agent->owner->active && !(agent->backup && agent->backup->active))
         return err_make(E_FORBIDDEN, "the agent %s has no living owner (%s:%d)", agent->id, agent->place.file, agent->place.line);
     if (r->strength == PROOF_NONE)
@@ -202,8 +201,8 @@ commit_opening(struct writs *w, struct opening *o)
     pthread_mutex_unlock(&w->lock);
     struct change_put put = {"writ", bytes_str(writ->id), buf_bytes(&body), 0};
     struct audit_event event = {.kind = AUDIT_WRIT, .members = buf_bytes(&leaf), .said = {{"purpose", bytes_str(writ->purpose)}}, .n_said = 1};
-    struct err e = body.failed || leaf.failed ? err_make(E_MEMORY, "no memory for a writ's record")
-                                              : change_commit(w, &put, 1, &event, 1, false, opened, o);
+    struct err e =
+        body.failed || leaf.failed ? err_make(E_MEMORY, "no memory for a writ's record") : change_commit(w, &put, 1, &event, 1, false, opened, o);
     buf_free(&body);
     buf_free(&leaf);
     return e;
@@ -301,8 +300,8 @@ writ_save_end(struct writs *w, struct writ *writ, bool direct, change_done *done
     pthread_mutex_unlock(&w->lock);
     struct change_put put = {"writ", bytes_str(writ->id), buf_bytes(&body), STORE_ANY_VERSION};
     struct audit_event event = {.kind = AUDIT_WRIT, .members = buf_bytes(&leaf)};
-    struct err e = body.failed || leaf.failed ? err_make(E_MEMORY, "no memory for a writ's record")
-                                              : change_commit(w, &put, 1, &event, 1, direct, saved, s);
+    struct err e =
+        body.failed || leaf.failed ? err_make(E_MEMORY, "no memory for a writ's record") : change_commit(w, &put, 1, &event, 1, direct, saved, s);
     buf_free(&body);
     buf_free(&leaf);
     if (err_failed(e)) {
@@ -364,8 +363,8 @@ writ_count(struct writs *w, struct writ *writ, bool allowed)
     if (!allowed)
         writ->refused++;
     else if (writ->task->max_calls && writ->calls >= writ->task->max_calls)
-        e = err_make(E_LIMIT, "the writ's %llu calls are used up (%s:%d: calls)", (unsigned long long)writ->task->max_calls,
-                     writ->task->place.file, writ->task->place.line);
+        e = err_make(E_LIMIT, "the writ's %llu calls are used up (%s:%d: calls)", (unsigned long long)writ->task->max_calls, writ->task->place.file,
+                     writ->task->place.line);
     else
         writ->calls++;
     pthread_mutex_unlock(&w->lock);

@@ -169,8 +169,8 @@ struct revoked {
  * E_NOT_FOUND when the selector names nothing known; nothing was changed then.
  */
 typedef void revocation_done(struct err e, const struct revoked *r, void *ctx);
-struct err writs_revoke(struct writs *w, enum selector selector, struct bytes id, const char *why, const char *by,
-                        revocation_done *done, void *ctx) MUST_USE;
+struct err
+writs_revoke(struct writs *w, enum selector selector, struct bytes id, const char *why, const char *by, revocation_done *done, void *ctx) MUST_USE;
 /* writs_restore: lift the block that a revocation left. What it ended stays ended. E_NOT_FOUND when there is none. */
 struct err writs_restore(struct writs *w, enum selector selector, struct bytes id, const char *by, writ_closed *done, void *ctx) MUST_USE;
 

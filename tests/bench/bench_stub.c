@@ -7,12 +7,15 @@
 #include "gate/mcp/rpc.h"
 #include "net/http.h"
 
-static const char discovered[] = "{\"supportedVersions\":[\"2026-07-28\"],\"capabilities\":{\"tools\":{}},\"resultType\":\"complete\",\"ttlMs\":0,"
-                                 "\"cacheScope\":\"private\",\"_meta\":{\"io.modelcontextprotocol/serverInfo\":{\"name\":\"stub\",\"version\":\"1\"}}}";
-static const char listed[] = "{\"tools\":[{\"name\":\"echo\",\"description\":\"echo\",\"inputSchema\":{\"type\":\"object\",\"properties\":"
-                             "{\"text\":{\"type\":\"string\"}},\"required\":[\"text\"]}},{\"name\":\"danger\",\"inputSchema\":{\"type\":\"object\",\"properties\":"
-                             "{\"what\":{\"type\":\"string\"}}}}],\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\"}";
-static const char called[] = "{\"content\":[{\"type\":\"text\",\"text\":\"The quick brown fox jumps over the lazy dog\"}],\"resultType\":\"complete\"}";
+static const char discovered[] =
+    "{\"supportedVersions\":[\"2026-07-28\"],\"capabilities\":{\"tools\":{}},\"resultType\":\"complete\",\"ttlMs\":0,"
+    "\"cacheScope\":\"private\",\"_meta\":{\"io.modelcontextprotocol/serverInfo\":{\"name\":\"stub\",\"version\":\"1\"}}}";
+static const char listed[] =
+    "{\"tools\":[{\"name\":\"echo\",\"description\":\"echo\",\"inputSchema\":{\"type\":\"object\",\"properties\":"
+    "{\"text\":{\"type\":\"string\"}},\"required\":[\"text\"]}},{\"name\":\"danger\",\"inputSchema\":{\"type\":\"object\",\"properties\":"
+    "{\"what\":{\"type\":\"string\"}}}}],\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\"}";
+static const char called[] =
+    "{\"content\":[{\"type\":\"text\",\"text\":\"The quick brown fox jumps over the lazy dog\"}],\"resultType\":\"complete\"}";
 
 static void
 on_complete(struct http_exchange *x, struct bytes body)

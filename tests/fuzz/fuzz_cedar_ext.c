@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define CHECK(truth)                                                                                                                  \
-    do {                                                                                                                              \
-        if (!(truth))                                                                                                                 \
-            abort();                                                                                                                  \
+#define CHECK(truth)                                                                                                                                 \
+    do {                                                                                                                                             \
+        if (!(truth))                                                                                                                                \
+            abort();                                                                                                                                 \
     } while (0)
 
 static void

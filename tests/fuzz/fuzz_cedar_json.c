@@ -6,10 +6,10 @@
 
 #include <stdlib.h>
 
-#define CHECK(truth)                                                                                                                  \
-    do {                                                                                                                              \
-        if (!(truth))                                                                                                                 \
-            abort();                                                                                                                  \
+#define CHECK(truth)                                                                                                                                 \
+    do {                                                                                                                                             \
+        if (!(truth))                                                                                                                                \
+            abort();                                                                                                                                 \
     } while (0)
 
 static void

@@ -7,14 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(truth)                                                                                                                  \
-    do {                                                                                                                              \
-        if (!(truth))                                                                                                                 \
-            abort();                                                                                                                  \
+#define CHECK(truth)                                                                                                                                 \
+    do {                                                                                                                                             \
+        if (!(truth))                                                                                                                                \
+            abort();                                                                                                                                 \
     } while (0)
 
-static const char world[] = "[{\"uid\":{\"type\":\"U\",\"id\":\"a\"},\"attrs\":{\"n\":1,\"s\":[1,\"x\"],\"f\":{\"__entity\":{\"type\":\"U\",\"id\":\"b\"}}},"
-                            "\"parents\":[{\"type\":\"G\",\"id\":\"g\"}],\"tags\":{\"t\":\"v\"}},{\"uid\":{\"type\":\"Action\",\"id\":\"x\"},\"attrs\":{},\"parents\":[]}]";
+static const char world[] =
+    "[{\"uid\":{\"type\":\"U\",\"id\":\"a\"},\"attrs\":{\"n\":1,\"s\":[1,\"x\"],\"f\":{\"__entity\":{\"type\":\"U\",\"id\":\"b\"}}},"
+    "\"parents\":[{\"type\":\"G\",\"id\":\"g\"}],\"tags\":{\"t\":\"v\"}},{\"uid\":{\"type\":\"Action\",\"id\":\"x\"},\"attrs\":{},\"parents\":[]}]";
 static const char context_json[] = "{\"x\":\"1.2.3.4\",\"n\":{\"m\":{\"k\":1}},\"b\":true,\"l\":9223372036854775807}";
 
 static struct cedar_str

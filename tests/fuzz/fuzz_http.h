@@ -6,10 +6,10 @@
 
 #include "net/http_parse.h"
 
-#define MUST(cond)                                                                                                                    \
-    do {                                                                                                                              \
-        if (!(cond))                                                                                                                  \
-            abort();                                                                                                                  \
+#define MUST(cond)                                                                                                                                   \
+    do {                                                                                                                                             \
+        if (!(cond))                                                                                                                                 \
+            abort();                                                                                                                                 \
     } while (0)
 
 static const struct http_limits fuzz_limits = {.head_bytes = 2048, .headers = 8, .body_bytes = 4096};
@@ -62,7 +62,9 @@ feed(struct http_parser *p, struct bytes in, struct buf *t)
     for (;;) {
         struct bytes before = in;
         switch (http_parse(p, &in, &part)) {
-        case HTTP_MORE: MUST(in.n == 0); return true;
+        case HTTP_MORE:
+            MUST(in.n == 0);
+            return true;
         case HTTP_HEAD:
             check_head(p);
             put_head(t, p);

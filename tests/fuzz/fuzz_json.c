@@ -7,10 +7,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(what)                                                                                                                 \
-    do {                                                                                                                              \
-        if (!(what))                                                                                                                  \
-            abort();                                                                                                                  \
+#define REQUIRE(what)                                                                                                                                \
+    do {                                                                                                                                             \
+        if (!(what))                                                                                                                                 \
+            abort();                                                                                                                                 \
     } while (0)
 
 static const struct json_limits limits = {.bytes = 1 << 16, .depth = 16, .nodes = 4000};

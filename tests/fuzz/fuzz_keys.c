@@ -16,10 +16,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(what)                                                                                                                 \
-    do {                                                                                                                              \
-        if (!(what))                                                                                                                  \
-            abort();                                                                                                                  \
+#define REQUIRE(what)                                                                                                                                \
+    do {                                                                                                                                             \
+        if (!(what))                                                                                                                                 \
+            abort();                                                                                                                                 \
     } while (0)
 
 #define NOW 1795470000
@@ -103,8 +103,7 @@ no_confinement(int fd)
     return err_ok();
 }
 
-static void
-clean_up(void);
+static void clean_up(void);
 static char place[64];
 
 static struct signer *

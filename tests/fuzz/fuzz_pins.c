@@ -9,10 +9,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(what)                                                                                                                 \
-    do {                                                                                                                              \
-        if (!(what))                                                                                                                  \
-            abort();                                                                                                                  \
+#define REQUIRE(what)                                                                                                                                \
+    do {                                                                                                                                             \
+        if (!(what))                                                                                                                                 \
+            abort();                                                                                                                                 \
     } while (0)
 
 /* The members the other way round, with space between them. */

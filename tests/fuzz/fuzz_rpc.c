@@ -8,10 +8,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(what)                                                                                                                 \
-    do {                                                                                                                              \
-        if (!(what))                                                                                                                  \
-            abort();                                                                                                                  \
+#define REQUIRE(what)                                                                                                                                \
+    do {                                                                                                                                             \
+        if (!(what))                                                                                                                                 \
+            abort();                                                                                                                                 \
     } while (0)
 
 static void

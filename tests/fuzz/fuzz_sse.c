@@ -4,10 +4,10 @@
 #include "net/http.h"
 
 #define EVENT_MAX 512
-#define MUST(cond)                                                                                                                    \
-    do {                                                                                                                              \
-        if (!(cond))                                                                                                                  \
-            abort();                                                                                                                  \
+#define MUST(cond)                                                                                                                                   \
+    do {                                                                                                                                             \
+        if (!(cond))                                                                                                                                 \
+            abort();                                                                                                                                 \
     } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

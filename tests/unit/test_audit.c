@@ -11,7 +11,8 @@ test_leaf(void **state)
     struct audit_event e = {.kind = AUDIT_WRIT, .said = {{"purpose", BYTES("pay")}}, .n_said = 1};
     assert_int_equal(record(e), 2);
     read_leaves(NULL);
-    assert_string_equal(leaves.text[0], "{\"v\":1,\"at\":\"2026-11-25T21:20:00.123Z\",\"kind\":\"decision\",\"writ\":\"wr_1\",\"decision\":\"allow\"}");
+    assert_string_equal(leaves.text[0],
+                        "{\"v\":1,\"at\":\"2026-11-25T21:20:00.123Z\",\"kind\":\"decision\",\"writ\":\"wr_1\",\"decision\":\"allow\"}");
     assert_string_equal(leaves.text[1], "{\"v\":1,\"at\":\"2026-11-25T21:20:00.123Z\",\"kind\":\"decision\"}");
     static const char start_[] = "{\"v\":1,\"at\":\"2026-11-25T21:20:00.123Z\",\"kind\":\"writ\",\"said\":{\"purpose\":\"";
     assert_memory_equal(leaves.text[2], start_, sizeof start_ - 1);
@@ -428,11 +429,23 @@ main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "keys") == 0)
         return keys_main(argc, argv);
     const struct CMUnitTest tests[] = {
-        TEST(test_leaf), TEST(test_members_are_checked), TEST(test_synced_before_answered), TEST(test_window_and_heads),
-        TEST(test_said), TEST(test_said_is_salted), TEST(test_long_said_is_cut_and_still_checked),
-        TEST(test_said_deleted_and_forged), TEST(test_said_torn_end), TEST(test_write_error), TEST(test_sync_error_reaches_all),
-        TEST(test_unsynced_failure_is_noticed), TEST(test_queue_is_bounded), TEST(test_rollback_is_refused),
-        TEST(test_tampered_log_does_not_open), TEST(test_read_filters), TEST(test_four_threads),
+        TEST(test_leaf),
+        TEST(test_members_are_checked),
+        TEST(test_synced_before_answered),
+        TEST(test_window_and_heads),
+        TEST(test_said),
+        TEST(test_said_is_salted),
+        TEST(test_long_said_is_cut_and_still_checked),
+        TEST(test_said_deleted_and_forged),
+        TEST(test_said_torn_end),
+        TEST(test_write_error),
+        TEST(test_sync_error_reaches_all),
+        TEST(test_unsynced_failure_is_noticed),
+        TEST(test_queue_is_bounded),
+        TEST(test_rollback_is_refused),
+        TEST(test_tampered_log_does_not_open),
+        TEST(test_read_filters),
+        TEST(test_four_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

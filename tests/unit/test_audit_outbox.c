@@ -104,7 +104,8 @@ static void
 test_outbox_rows_are_not_taken_twice(void **state)
 {
     (void)state;
-    static const char *const hints[] = {NULL, "", "size 2 number 1 index 0 end\n", "size 4 number 99 index 3 end\n", "size 99 number 4 index 3 end\n", "garbage"};
+    static const char *const hints[] = {
+        NULL, "", "size 2 number 1 index 0 end\n", "size 4 number 99 index 3 end\n", "size 99 number 4 index 3 end\n", "garbage"};
     struct arena a = {0};
     struct bytes rows[4];
     struct audit_event e = event("\"n\":1");
@@ -187,8 +188,11 @@ main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "keys") == 0)
         return keys_main(argc, argv);
     const struct CMUnitTest tests[] = {
-        TEST(test_outbox), TEST(test_outbox_is_drained_on_open), TEST(test_outbox_rows_are_not_taken_twice),
-        TEST(test_another_store_is_noticed), TEST(test_bad_row_stops_the_log),
+        TEST(test_outbox),
+        TEST(test_outbox_is_drained_on_open),
+        TEST(test_outbox_rows_are_not_taken_twice),
+        TEST(test_another_store_is_noticed),
+        TEST(test_bad_row_stops_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,8 @@ check_all(const struct expectation *list, size_t n)
     }
     cedar_entities_unref(e);
 }
-#define CHECK(...) check_all((const struct expectation[]){__VA_ARGS__}, sizeof((const struct expectation[]){__VA_ARGS__}) / sizeof(struct expectation))
+#define CHECK(...)                                                                                                                                   \
+    check_all((const struct expectation[]){__VA_ARGS__}, sizeof((const struct expectation[]){__VA_ARGS__}) / sizeof(struct expectation))
 
 static void
 test_strings(void **state)
@@ -27,23 +28,24 @@ test_strings(void **state)
     (void)state;
     CHECK({"\"\\x7f\" == \"\\u{7f}\"", "true"}, {"\"\\x80\" == \"\"", "refused: the input `\\x80` is not a valid escape"},
           {"\"\\u{110000}\" == \"\"", "refused: the input `\\u{110000}` is not a valid escape"},
-          {"\"\\u{d800}\" == \"\"", "refused: the input `\\u{d800}` is not a valid escape"},
-          {"\"\\u{0_0_41}\" == \"A\"", "true"}, {"\"\\u{_41}\" == \"A\"", "refused: the input"}, {"\"\\u{0000041}\" == \"A\"", "refused: the input"},
-          {"\"\\a\" == \"\"", "refused: the input `\\a` is not a valid escape"}, {"\"\\*\" == \"*\"", "refused: the input `\\*` is not a valid escape"},
-          {"\"a\\0b\" == \"a\\0c\"", "false"}, {"\"x\n y\" == \"x\\n y\"", "true"}, {"\"\t\" == \"\\t\"", "true"},
-          {"\"a\rb\" == \"\"", "refused: the input"}, {"\"x\\\n y\" == \"xy\"", "refused: invalid token"},
-          {"\"open", "refused: invalid token: this string is not closed"}, {"'a' == 'a'", "refused: invalid token: strings must use double quotes"});
+          {"\"\\u{d800}\" == \"\"", "refused: the input `\\u{d800}` is not a valid escape"}, {"\"\\u{0_0_41}\" == \"A\"", "true"},
+          {"\"\\u{_41}\" == \"A\"", "refused: the input"}, {"\"\\u{0000041}\" == \"A\"", "refused: the input"},
+          {"\"\\a\" == \"\"", "refused: the input `\\a` is not a valid escape"},
+          {"\"\\*\" == \"*\"", "refused: the input `\\*` is not a valid escape"}, {"\"a\\0b\" == \"a\\0c\"", "false"},
+          {"\"x\n y\" == \"x\\n y\"", "true"}, {"\"\t\" == \"\\t\"", "true"}, {"\"a\rb\" == \"\"", "refused: the input"},
+          {"\"x\\\n y\" == \"xy\"", "refused: invalid token"}, {"\"open", "refused: invalid token: this string is not closed"},
+          {"'a' == 'a'", "refused: invalid token: strings must use double quotes"});
 }
 
 static void
 test_like(void **state)
 {
     (void)state;
-    CHECK({"\"a*b\" like \"a\\*b\"", "true"}, {"\"axb\" like \"a\\*b\"", "false"}, {"\"a\\nb\" like \"a*b\"", "true"},
-          {"\"é\" like \"?\"", "false"}, {"\"\" like \"\"", "true"}, {"\"\" like \"*\"", "true"}, {"\"x\" like \"\"", "false"},
-          {"\"abc\" like \"**c\"", "true"}, {"\"abcb\" like \"*b\"", "true"}, {"\"aba\" like \"ab*ba\"", "false"},
-          {"\"foo bar\" like \"f*o*r\"", "true"}, {"\"foo\" like \"f*oo*o\"", "false"}, {"\"axb\" like \"a\\u{2a}b\"", "true"},
-          {"\"/srv/a/../b\" like \"/srv/*\"", "true"}, {"1 like \"*\"", "error: type error: expected string, got long"},
+    CHECK({"\"a*b\" like \"a\\*b\"", "true"}, {"\"axb\" like \"a\\*b\"", "false"}, {"\"a\\nb\" like \"a*b\"", "true"}, {"\"é\" like \"?\"", "false"},
+          {"\"\" like \"\"", "true"}, {"\"\" like \"*\"", "true"}, {"\"x\" like \"\"", "false"}, {"\"abc\" like \"**c\"", "true"},
+          {"\"abcb\" like \"*b\"", "true"}, {"\"aba\" like \"ab*ba\"", "false"}, {"\"foo bar\" like \"f*o*r\"", "true"},
+          {"\"foo\" like \"f*oo*o\"", "false"}, {"\"axb\" like \"a\\u{2a}b\"", "true"}, {"\"/srv/a/../b\" like \"/srv/*\"", "true"},
+          {"1 like \"*\"", "error: type error: expected string, got long"},
           {"\"a\" like 1", "refused: right hand side of a `like` expression must be a pattern literal, but got `1`"});
 }
 
@@ -58,8 +60,8 @@ test_numbers(void **state)
           {"9223372036854775807 + 1 == 0", "error: integer overflow while attempting to add the values `9223372036854775807` and `1`"},
           {"3037000500 * 3037000500 == 0", "error: integer overflow while attempting to multiply the values `3037000500` and `3037000500`"},
           {"-9223372036854775808 - 1 == 0", "error: integer overflow while attempting to subtract the values `-9223372036854775808` and `1`"},
-          {"2 * 3 + 4 * 5 == 26", "true"}, {"10 - 3 - 2 == 5", "true"}, {"2 - -3 == 5", "true"}, {"00012 == 12", "true"},
-          {"!!!!true", "true"}, {"!!!!!true", "refused: too many occurrences of `!`"}, {"-----1 == 1", "refused: too many occurrences of `-`"},
+          {"2 * 3 + 4 * 5 == 26", "true"}, {"10 - 3 - 2 == 5", "true"}, {"2 - -3 == 5", "true"}, {"00012 == 12", "true"}, {"!!!!true", "true"},
+          {"!!!!!true", "refused: too many occurrences of `!`"}, {"-----1 == 1", "refused: too many occurrences of `-`"},
           {"!-1 == 0", "refused: unexpected token `-`"}, {"1 + \"a\" == 2", "error: type error: expected long, got string"},
           {"\"a\" + (1 + 9223372036854775807) == 2", "error: integer overflow while attempting to add the values `1` and `9223372036854775807`"},
           {"1 / 1 == 1", "refused: division is not supported"}, {"5 % 2 == 1", "refused: remainder/modulo is not supported"});
@@ -82,10 +84,12 @@ static void
 test_logic(void **state)
 {
     (void)state;
-    CHECK({"true || 1", "true"}, {"false || 1", "error: type error: expected bool, got long"}, {"true && 1", "error: type error: expected bool, got long"},
-          {"false && 1", "false"}, {"1 || true", "error: type error: expected bool, got long"}, {"!1", "error: type error: expected bool, got long"},
-          {"false && principal.none", "false"}, {"if true then true else principal.none", "true"}, {"if 1 then true else true", "error: type error: expected bool, got long"},
-          {"(if false then 1 else 2) == 2", "true"}, {"if true then 1 else true", "error: type error: expected bool, got long"},
+    CHECK({"true || 1", "true"}, {"false || 1", "error: type error: expected bool, got long"},
+          {"true && 1", "error: type error: expected bool, got long"}, {"false && 1", "false"},
+          {"1 || true", "error: type error: expected bool, got long"}, {"!1", "error: type error: expected bool, got long"},
+          {"false && principal.none", "false"}, {"if true then true else principal.none", "true"},
+          {"if 1 then true else true", "error: type error: expected bool, got long"}, {"(if false then 1 else 2) == 2", "true"},
+          {"if true then 1 else true", "error: type error: expected bool, got long"},
           {"principal", "error: type error: expected bool, got (entity of type `U`)"}, {"true && (false || true) && true", "true"});
 }
 
@@ -96,10 +100,11 @@ test_sets_and_records(void **state)
     CHECK({"[1,2,] == [2,1,1]", "true"}, {"[[1],{a:1}].contains({\"a\":1})", "true"}, {"[1].contains([1])", "false"},
           {"[1,\"a\",true,U::\"z\"].contains(\"a\")", "true"}, {"[1,2].containsAll([])", "true"}, {"[].containsAny([])", "false"},
           {"[1,2].containsAny([3,2])", "true"}, {"[1,2].containsAll([3,2])", "false"}, {"[].isEmpty() && ![1].isEmpty()", "true"},
-          {"[1].containsAny(1)", "error: type error: expected set, got long"}, {"principal.contains(1)", "error: type error: expected set, got (entity of type `U`)"},
+          {"[1].containsAny(1)", "error: type error: expected set, got long"},
+          {"principal.contains(1)", "error: type error: expected set, got (entity of type `U`)"},
           {"[1].contains()", "refused: call to `contains` requires exactly 1 argument, but got 0 arguments"},
-          {"[1].isEmpty(1)", "refused: call to `isEmpty` requires exactly 0 arguments, but got 1 argument"},
-          {"{a:1,b:2,} == {b:2,\"a\":1}", "true"}, {"{a:1} == {a:1,b:2}", "false"}, {"{a:1,\"a\":2} == {}", "refused: duplicate key `a` in record literal"},
+          {"[1].isEmpty(1)", "refused: call to `isEmpty` requires exactly 0 arguments, but got 1 argument"}, {"{a:1,b:2,} == {b:2,\"a\":1}", "true"},
+          {"{a:1} == {a:1,b:2}", "false"}, {"{a:1,\"a\":2} == {}", "refused: duplicate key `a` in record literal"},
           {"{if:1} == {}", "refused: this identifier is reserved and cannot be used: if"}, {"{\"if\":1}[\"if\"] == 1", "true"},
           {"{(a):1} == {}", "refused: invalid attribute name: ("}, {"{principal:1}.principal == 1", "true"},
           {"{b: 1 + \"\", a: !1} == {}", "error: type error: expected bool, got long"});
@@ -114,13 +119,18 @@ test_attributes(void **state)
           {"resource.age == 7", "error: entity `R::\"r\"` does not exist"}, {"context.none == 1", "error: record does not have the attribute `none`"},
           {"context.x.y == 1", "error: type error: expected one of [record, (entity of type `any_entity_type`)], got string"},
           {"principal has age", "true"}, {"resource has age", "false"}, {"context has \"x\"", "true"}, {"context has n.m.k", "true"},
-          {"context has n.z.k", "false"}, {"context has x.y", "error: type error: expected one of [record, (entity of type `any_entity_type`)], got string"},
-          {"principal has boss.dept.name", "true"}, {"principal has boss.nobody", "false"}, {"1 has a", "error: type error: expected one of [record..."},
-          {"context has if", "refused: this identifier is reserved and cannot be used: if"}, {"context has __cedar", "refused: The name `__cedar` contains `__cedar`, which is reserved"},
-          {"context has \"__cedar\"", "false"}, {"context[x] == 1", "refused: the contents of an index expression must be a string literal"},
-          {"principal.hasTag(\"k\") && principal.getTag(\"k\") == \"v\"", "true"}, {"principal.getTag(\"z\") == 1", "error: `U::\"a\"` does not have the tag `z`"},
-          {"principal.hasTag(\"boss\")", "false"}, {"principal has k", "false"}, {"resource.hasTag(\"k\")", "false"},
-          {"resource.getTag(\"k\") == 1", "error: entity `R::\"r\"` does not exist"}, {"principal.hasTag(1)", "error: type error: expected string, got long"},
+          {"context has n.z.k", "false"},
+          {"context has x.y", "error: type error: expected one of [record, (entity of type `any_entity_type`)], got string"},
+          {"principal has boss.dept.name", "true"}, {"principal has boss.nobody", "false"},
+          {"1 has a", "error: type error: expected one of [record..."},
+          {"context has if", "refused: this identifier is reserved and cannot be used: if"},
+          {"context has __cedar", "refused: The name `__cedar` contains `__cedar`, which is reserved"}, {"context has \"__cedar\"", "false"},
+          {"context[x] == 1", "refused: the contents of an index expression must be a string literal"},
+          {"principal.hasTag(\"k\") && principal.getTag(\"k\") == \"v\"", "true"},
+          {"principal.getTag(\"z\") == 1", "error: `U::\"a\"` does not have the tag `z`"}, {"principal.hasTag(\"boss\")", "false"},
+          {"principal has k", "false"}, {"resource.hasTag(\"k\")", "false"},
+          {"resource.getTag(\"k\") == 1", "error: entity `R::\"r\"` does not exist"},
+          {"principal.hasTag(1)", "error: type error: expected string, got long"},
           {"U::\"q'\\n\".x == 1", "error: entity `U::\"q\\'\\n\"` does not exist"});
 }
 
@@ -128,17 +138,19 @@ static void
 test_hierarchy(void **state)
 {
     (void)state;
-    CHECK({"principal in principal", "true"}, {"principal in G::\"low\"", "true"}, {"principal in G::\"top\"", "true"}, {"principal in G::\"none\"", "false"},
-          {"G::\"top\" in principal", "false"}, {"resource in resource", "true"}, {"resource in G::\"top\"", "false"},
-          {"principal in [G::\"none\", G::\"top\"]", "true"}, {"principal in []", "false"},
+    CHECK({"principal in principal", "true"}, {"principal in G::\"low\"", "true"}, {"principal in G::\"top\"", "true"},
+          {"principal in G::\"none\"", "false"}, {"G::\"top\" in principal", "false"}, {"resource in resource", "true"},
+          {"resource in G::\"top\"", "false"}, {"principal in [G::\"none\", G::\"top\"]", "true"}, {"principal in []", "false"},
           {"principal in [principal, 1]", "error: type error: expected (entity of type `any_entity_type`), got long"},
           {"principal in \"a\"", "error: type error: expected one of [set, (entity of type `any_entity_type`)], got string"},
-          {"\"a\" in [\"a\"]", "error: type error: expected (entity of type `any_entity_type`), got string"},
-          {"principal is U", "true"}, {"principal is Foo::U", "false"}, {"principal is U in G::\"top\"", "true"}, {"principal is R in 1", "false"},
-          {"principal is U in 1", "error: type error: expected one of [set..."}, {"context is U", "error: type error: expected (entity of type `any_entity_type`), got record"},
+          {"\"a\" in [\"a\"]", "error: type error: expected (entity of type `any_entity_type`), got string"}, {"principal is U", "true"},
+          {"principal is Foo::U", "false"}, {"principal is U in G::\"top\"", "true"}, {"principal is R in 1", "false"},
+          {"principal is U in 1", "error: type error: expected one of [set..."},
+          {"context is U", "error: type error: expected (entity of type `any_entity_type`), got record"},
           {"principal is \"U\"", "refused: right hand side of an `is` expression must be an entity type name, but got `\"U\"`"},
-          {"U :: \"a\" == principal", "true"}, {"A // path\n :: B::\"x\" == A::B::\"x\"", "true"}, {"in::\"x\" == principal", "refused: this identifier is reserved"},
-          {"A::__cedar::\"x\" == principal", "refused: The name `__cedar`"}, {"1 in 2 in 3", "refused: multiple relational operators"});
+          {"U :: \"a\" == principal", "true"}, {"A // path\n :: B::\"x\" == A::B::\"x\"", "true"},
+          {"in::\"x\" == principal", "refused: this identifier is reserved"}, {"A::__cedar::\"x\" == principal", "refused: The name `__cedar`"},
+          {"1 in 2 in 3", "refused: multiple relational operators"});
 }
 
 static void
@@ -146,35 +158,45 @@ test_functions(void **state)
 {
     (void)state;
     CHECK({"foo(\"x\") == 1", "refused: `foo` is not a valid function"}, {"isEmtpy(1)", "refused: `isEmtpy` is not a valid function"},
-          {"[1].isEmtpy()", "refused: `isEmtpy` is not a valid method; did you mean `isEmpty`?"}, {"decimel(\"1.0\") == 1", "refused: `decimel` is not a valid function; did you mean `decimal`?"},
-          {"lessThan(decimal(\"1.0\"), decimal(\"2.0\"))", "refused: `lessThan` is a method, not a function"}, {"\"x\".ip() == 1", "refused: `ip` is a function, not a method"},
-          {"contains([1], 1)", "refused: `contains` is a method, not a function"}, {"A::ip(\"1.1.1.1\").isIpv4()", "refused: `A::ip` is not a valid function"},
+          {"[1].isEmtpy()", "refused: `isEmtpy` is not a valid method; did you mean `isEmpty`?"},
+          {"decimel(\"1.0\") == 1", "refused: `decimel` is not a valid function; did you mean `decimal`?"},
+          {"lessThan(decimal(\"1.0\"), decimal(\"2.0\"))", "refused: `lessThan` is a method, not a function"},
+          {"\"x\".ip() == 1", "refused: `ip` is a function, not a method"}, {"contains([1], 1)", "refused: `contains` is a method, not a function"},
+          {"A::ip(\"1.1.1.1\").isIpv4()", "refused: `A::ip` is not a valid function"},
           {"ip() == 1", "error: wrong number of arguments provided to extension function `ip`: expected 1, got 0"},
           {"ip(context.x).isInRange() == 1", "error: wrong number of arguments provided to extension function `isInRange`: expected 2, got 1"},
           {"principal(1)", "refused: `principal(...)` is not a valid function call"}, {"[1](2)", "refused: function calls must be of the form"},
           {"foo", "refused: invalid variable: foo"}, {"foo.bar", "refused: invalid member access: `foo` has no fields or methods"},
-          {"ip(1).isIpv4()", "error: type error: expected string, got long"}, {"\"1.1.1.1\".isIpv4()", "error: type error: expected ipaddr, got string"});
+          {"ip(1).isIpv4()", "error: type error: expected string, got long"},
+          {"\"1.1.1.1\".isIpv4()", "error: type error: expected ipaddr, got string"});
 }
 
 static void
 test_ip(void **state)
 {
     (void)state;
-    CHECK({"ip(context.x).isIpv4()", "true"}, {"ip(\"127.0.0.1\") == ip(\"127.0.0.1/32\")", "true"}, {"ip(\"127.0.0.1/8\") == ip(\"127.0.0.0/8\")", "false"},
-          {"ip(\"::1\") == ip(\"0:0:0:0:0:0:0:1\")", "true"}, {"ip(\"1:2:3:4:5:6:7::\").isIpv6()", "true"}, {"ip(\"1:2:3:4:5:6:7::8\").isIpv6()", "error: error while..."},
+    CHECK({"ip(context.x).isIpv4()", "true"}, {"ip(\"127.0.0.1\") == ip(\"127.0.0.1/32\")", "true"},
+          {"ip(\"127.0.0.1/8\") == ip(\"127.0.0.0/8\")", "false"}, {"ip(\"::1\") == ip(\"0:0:0:0:0:0:0:1\")", "true"},
+          {"ip(\"1:2:3:4:5:6:7::\").isIpv6()", "true"}, {"ip(\"1:2:3:4:5:6:7::8\").isIpv6()", "error: error while..."},
           {"ip(\"::FFFF:0102:0304\").isIpv4()", "false"}, {"ip(\"10.0.0.1\").isInRange(ip(\"10.0.0.0/8\"))", "true"},
           {"ip(\"10.0.0.0/8\").isInRange(ip(\"10.0.0.0/9\"))", "false"}, {"ip(\"10.9.0.1/9\").isInRange(ip(\"10.200.0.0/8\"))", "true"},
-          {"ip(\"0.0.0.0/0\").isInRange(ip(\"::/0\"))", "false"}, {"ip(\"1.2.3.4\").isInRange(ip(\"9.9.9.9/0\"))", "true"}, {"ip(\"127.0.0.0/7\").isLoopback()", "false"},
-          {"ip(\"127.9.9.9\").isLoopback() && ip(\"::1\").isLoopback()", "true"}, {"ip(\"::1/127\").isLoopback()", "false"},
-          {"ip(\"224.0.0.0/3\").isMulticast()", "false"}, {"ip(\"239.1.1.1\").isMulticast() && ip(\"ff02::1\").isMulticast()", "true"},
-          {"ip(\"::ffff:1.2.3.4\").isIpv6()", "error: error while evaluating `ipaddr` extension function: error parsing IP address from string: We do not accept IPv4 "
-                                             "embedded in IPv6 (e.g., ::ffff:127.0.0.1). Found: `::ffff:1.2.3.4`"},
+          {"ip(\"0.0.0.0/0\").isInRange(ip(\"::/0\"))", "false"}, {"ip(\"1.2.3.4\").isInRange(ip(\"9.9.9.9/0\"))", "true"},
+          {"ip(\"127.0.0.0/7\").isLoopback()", "false"}, {"ip(\"127.9.9.9\").isLoopback() && ip(\"::1\").isLoopback()", "true"},
+          {"ip(\"::1/127\").isLoopback()", "false"}, {"ip(\"224.0.0.0/3\").isMulticast()", "false"},
+          {"ip(\"239.1.1.1\").isMulticast() && ip(\"ff02::1\").isMulticast()", "true"},
+          {"ip(\"::ffff:1.2.3.4\").isIpv6()",
+           "error: error while evaluating `ipaddr` extension function: error parsing IP address from string: We do not accept IPv4 "
+           "embedded in IPv6 (e.g., ::ffff:127.0.0.1). Found: `::ffff:1.2.3.4`"},
           {"ip(\"01.2.3.4\").isIpv4()", "error: error while evaluating `ipaddr` extension function: invalid IP address: 01.2.3.4"},
-          {"ip(\"1.2.3.4/032\").isIpv4()", "error: error while evaluating `ipaddr` extension function: error parsing prefix: string length 3 is too large"},
-          {"ip(\"1.2.3.4/33\").isIpv4()", "error: error while evaluating `ipaddr` extension function: error parsing prefix: 33 is larger than the limit 32"},
+          {"ip(\"1.2.3.4/032\").isIpv4()",
+           "error: error while evaluating `ipaddr` extension function: error parsing prefix: string length 3 is too large"},
+          {"ip(\"1.2.3.4/33\").isIpv4()",
+           "error: error while evaluating `ipaddr` extension function: error parsing prefix: 33 is larger than the limit 32"},
           {"ip(\"1.2.3.4/08\").isIpv4()", "error: error while evaluating `ipaddr` extension function: error parsing prefix `08`: leading zero(s)"},
-          {"ip(\"1.2.3.4/\").isIpv4()", "error: error while evaluating `ipaddr` extension function: error parsing prefix from the string ``: cannot parse integer from empty string"},
-          {"ip(\"::/300\").isIpv4()", "error: error while evaluating `ipaddr` extension function: error parsing prefix from the string `300`: number too large to fit in target type"},
+          {"ip(\"1.2.3.4/\").isIpv4()", "error: error while evaluating `ipaddr` extension function: error parsing prefix from the string ``: cannot "
+                                        "parse integer from empty string"},
+          {"ip(\"::/300\").isIpv4()", "error: error while evaluating `ipaddr` extension function: error parsing prefix from the string `300`: number "
+                                      "too large to fit in target type"},
           {"ip(\"fe80::1%eth0\").isIpv6()", "error: error while evaluating `ipaddr` extension function: invalid IP address: fe80::1%eth0"},
           {"ip(\"1.2.3.4\\0\").isIpv4()", "error: error while evaluating `ipaddr` extension function: invalid IP address: 1.2.3.4\\0"});
 }
@@ -183,16 +205,21 @@ static void
 test_decimal(void **state)
 {
     (void)state;
-    CHECK({"decimal(\"1.0\") == decimal(\"1.0000\")", "true"}, {"decimal(\"-0.0\") == decimal(\"0.0\")", "true"}, {"decimal(\"-0.5\").lessThan(decimal(\"0.0\"))", "true"},
-          {"decimal(\"0.0001\").greaterThan(decimal(\"0.0\"))", "true"}, {"decimal(\"922337203685477.5807\").greaterThanOrEqual(decimal(\"0.0\"))", "true"},
-          {"decimal(\"-922337203685477.5808\").lessThanOrEqual(decimal(\"0.0\"))", "true"},
-          {"decimal(\"922337203685477.5808\") == 1", "error: error while evaluating `decimal` extension function: overflow when converting to decimal"},
-          {"decimal(\"-922337203685477.5809\") == 1", "error: error while evaluating `decimal` extension function: overflow when converting to decimal"},
-          {"decimal(\"1\") == 1", "error: error while evaluating `decimal` extension function: `1` is not a well-formed decimal value"},
-          {"decimal(\"1.00000\") == 1", "error: error while evaluating `decimal` extension function: too many digits after the decimal in `1.00000`"},
-          {"decimal(\"+1.0\") == 1", "error: error while evaluating `decimal` extension function: `+1.0` is not a well-formed decimal value"},
-          {"decimal(\"1.\") == 1", "error: error while..."}, {"decimal(\".5\") == 1", "error: error while..."}, {"decimal(\"-.5\") == 1", "error: error while..."}, {"decimal(\"\") == 1", "error: error while..."},
-          {"decimal(\"1.0\\n\") == 1", "error: error while..."}, {"decimal(\"1.0\").lessThan(\"2.0\")", "error: type error: expected decimal, got string"});
+    CHECK(
+        {"decimal(\"1.0\") == decimal(\"1.0000\")", "true"}, {"decimal(\"-0.0\") == decimal(\"0.0\")", "true"},
+        {"decimal(\"-0.5\").lessThan(decimal(\"0.0\"))", "true"}, {"decimal(\"0.0001\").greaterThan(decimal(\"0.0\"))", "true"},
+        {"decimal(\"922337203685477.5807\").greaterThanOrEqual(decimal(\"0.0\"))", "true"},
+        {"decimal(\"-922337203685477.5808\").lessThanOrEqual(decimal(\"0.0\"))", "true"},
+        {"decimal(\"922337203685477.5808\") == 1", "error: error while evaluating `decimal` extension function: overflow when converting to decimal"},
+        {"decimal(\"-922337203685477.5809\") == 1",
+         "error: error while evaluating `decimal` extension function: overflow when converting to decimal"},
+        {"decimal(\"1\") == 1", "error: error while evaluating `decimal` extension function: `1` is not a well-formed decimal value"},
+        {"decimal(\"1.00000\") == 1", "error: error while evaluating `decimal` extension function: too many digits after the decimal in `1.00000`"},
+        {"decimal(\"+1.0\") == 1", "error: error while evaluating `decimal` extension function: `+1.0` is not a well-formed decimal value"},
+        {"decimal(\"1.\") == 1", "error: error while..."}, {"decimal(\".5\") == 1", "error: error while..."},
+        {"decimal(\"-.5\") == 1", "error: error while..."}, {"decimal(\"\") == 1", "error: error while..."},
+        {"decimal(\"1.0\\n\") == 1", "error: error while..."},
+        {"decimal(\"1.0\").lessThan(\"2.0\")", "error: type error: expected decimal, got string"});
 }
 
 static void
@@ -200,29 +227,39 @@ test_time(void **state)
 {
     (void)state;
     CHECK({"datetime(\"2024-02-29\") < datetime(\"2024-03-01\")", "true"}, {"datetime(\"1970-01-01\") == datetime(\"1970-01-01T00:00:00Z\")", "true"},
-          {"datetime(\"2024-01-01T01:00:00+0100\") == datetime(\"2024-01-01\")", "true"}, {"datetime(\"2024-01-01T00:00:00.001Z\").toTime() == duration(\"1ms\")", "true"},
+          {"datetime(\"2024-01-01T01:00:00+0100\") == datetime(\"2024-01-01\")", "true"},
+          {"datetime(\"2024-01-01T00:00:00.001Z\").toTime() == duration(\"1ms\")", "true"},
           {"datetime(\"0000-01-01\") < datetime(\"0001-01-01\")", "true"}, {"datetime(\"0000-02-29\") < datetime(\"0000-03-01\")", "true"},
           {"datetime(\"2000-03-01\").durationSince(datetime(\"1970-01-01\")).toDays() == 11017", "true"},
           {"datetime(\"0000-01-01\").durationSince(datetime(\"1970-01-01\")).toDays() == -719528", "true"},
-          {"datetime(\"1969-12-31T23:00:00Z\").toTime() == duration(\"23h\")", "true"}, {"datetime(\"1969-12-31T23:00:00Z\").toDate() == datetime(\"1969-12-31\")", "true"},
+          {"datetime(\"1969-12-31T23:00:00Z\").toTime() == duration(\"23h\")", "true"},
+          {"datetime(\"1969-12-31T23:00:00Z\").toDate() == datetime(\"1969-12-31\")", "true"},
           {"datetime(\"2024-01-01\").offset(duration(\"1d\")) == datetime(\"2024-01-02\")", "true"},
           {"datetime(\"2023-02-29\") == 1", "error: error while evaluating `datetime` extension function: invalid date: 2023-02-29"},
           {"datetime(\"1900-02-29\") == 1", "error: error while evaluating `datetime` extension function: invalid date: 1900-02-29"},
-          {"datetime(\"2024-01-01T23:59:60Z\") == 1", "error: error while evaluating `datetime` extension function: invalid hour/minute/second: 23:59:60"},
-          {"datetime(\"2024-01-01T00:00:00\") == 1", "error: error while evaluating `datetime` extension function: invalid millisecond and/or offset pattern"},
+          {"datetime(\"2024-01-01T23:59:60Z\") == 1",
+           "error: error while evaluating `datetime` extension function: invalid hour/minute/second: 23:59:60"},
+          {"datetime(\"2024-01-01T00:00:00\") == 1",
+           "error: error while evaluating `datetime` extension function: invalid millisecond and/or offset pattern"},
           {"datetime(\"2024-01-01T00:00:00+2400\") == 1", "error: error while evaluating `datetime` extension function: invalid offset range: 240"},
           {"datetime(\"2024-1-01\") == 1", "error: error while evaluating `datetime` extension function: invalid date pattern"},
-          {"datetime(\"2024-01-01 00:00:00Z\") == 1", "error: error while evaluating `datetime` extension function: invalid hour/minute/second pattern"},
+          {"datetime(\"2024-01-01 00:00:00Z\") == 1",
+           "error: error while evaluating `datetime` extension function: invalid hour/minute/second pattern"},
           {"datetime(\"2024-01-01\").offset(duration(\"9223372036854775807ms\")) == 1",
            "error: error while evaluating `offset` extension function: overflows when adding an offset: "
            "datetime(\"1970-01-01\").offset(duration(\"1704067200000ms\"))+(9223372036854775807ms)"},
-          {"duration(\"1d2h3m4s5ms\").toMilliseconds() == 93784005", "true"}, {"duration(\"5ms\").toMilliseconds() == 5", "true"}, {"duration(\"-25h\").toDays() == -1", "true"},
-          {"duration(\"1m\") == duration(\"60s\")", "true"}, {"duration(\"-9223372036854775808ms\") < duration(\"0s\")", "true"},
-          {"duration(\"9223372036854775808ms\") == 1", "error: error while evaluating `duration` extension function: Duration overflows internal representation"},
-          {"duration(\"106751991168d\") == 1", "error: error while evaluating `duration` extension function: Duration overflows internal representation"},
-          {"duration(\"1h1d\") == 1", "error: error while evaluating `duration` extension function: invalid duration pattern"}, {"duration(\"\") == 1", "error: error while..."},
-          {"duration(\"-\") == 1", "error: error while..."}, {"duration(\"1s1s\") == 1", "error: error while..."}, {"duration(\"1.5h\") == 1", "error: error while..."},
-          {"datetime(\"1970-01-01\").offset(duration(\"-9223372036854775808ms\")).toDate() == 1", "error: error while evaluating `toDate` extension function: overflows when computing the date of..."});
+          {"duration(\"1d2h3m4s5ms\").toMilliseconds() == 93784005", "true"}, {"duration(\"5ms\").toMilliseconds() == 5", "true"},
+          {"duration(\"-25h\").toDays() == -1", "true"}, {"duration(\"1m\") == duration(\"60s\")", "true"},
+          {"duration(\"-9223372036854775808ms\") < duration(\"0s\")", "true"},
+          {"duration(\"9223372036854775808ms\") == 1",
+           "error: error while evaluating `duration` extension function: Duration overflows internal representation"},
+          {"duration(\"106751991168d\") == 1",
+           "error: error while evaluating `duration` extension function: Duration overflows internal representation"},
+          {"duration(\"1h1d\") == 1", "error: error while evaluating `duration` extension function: invalid duration pattern"},
+          {"duration(\"\") == 1", "error: error while..."}, {"duration(\"-\") == 1", "error: error while..."},
+          {"duration(\"1s1s\") == 1", "error: error while..."}, {"duration(\"1.5h\") == 1", "error: error while..."},
+          {"datetime(\"1970-01-01\").offset(duration(\"-9223372036854775808ms\")).toDate() == 1",
+           "error: error while evaluating `toDate` extension function: overflows when computing the date of..."});
 }
 
 /* --------------------------------------------------------------------------------------------------------- policy texts */
@@ -258,7 +295,8 @@ test_refusals_say_where_and_why(void **state)
         {"permit(principal,action is Action,resource);", "`is` cannot appear in the action scope", 1, 18},
         {"permit(principal,action==U::\"a\",resource);", "expected an entity uid with type `Action` but got `U::\"a\"`", 1, 26},
         {"permit(principal,action==?action,resource);", "expected single entity uid, found template slot", 1, 26},
-        {"permit(principal==?resource,action,resource);", "expected an entity uid or matching template slot, found ?resource instead of ?principal", 1, 19},
+        {"permit(principal==?resource,action,resource);", "expected an entity uid or matching template slot, found ?resource instead of ?principal",
+         1, 19},
         {"permit(principal,action,resource) when {principal==?principal};", "found template slot ?principal in a `when` clause", 1, 52},
         {"@id(\"a\")@id(\"b\")permit(principal,action,resource);", "duplicate annotation: @id", 1, 10},
         {"@foo()permit(principal,action,resource);", "unexpected token `)`", 1, 6},
@@ -278,7 +316,8 @@ test_refusals_say_where_and_why(void **state)
         assert_null(p);
         assert_int_equal(e.code, CEDAR_SYNTAX);
         if (strncmp(e.text, list[i].error, strlen(list[i].error)) != 0 || e.line != list[i].line || e.column != list[i].column)
-            fail_msg("%s\n  expected %u:%u %s\n  got      %u:%u %s", list[i].text, list[i].line, list[i].column, list[i].error, e.line, e.column, e.text);
+            fail_msg("%s\n  expected %u:%u %s\n  got      %u:%u %s", list[i].text, list[i].line, list[i].column, list[i].error, e.line, e.column,
+                     e.text);
     }
 }
 
@@ -286,12 +325,18 @@ static void
 test_texts_that_are_policies(void **state)
 {
     static const char *const list[] = {
-        "", "  // only a comment", "permit(principal,action,resource);// no newline", "permit(principal,action,resource,);",
-        "\xc2\xa0permit\xe2\x80\xa8(principal,action,resource);", "@foo @if(\"x\") @permit(\"\") permit(principal,action,resource);",
+        "",
+        "  // only a comment",
+        "permit(principal,action,resource);// no newline",
+        "permit(principal,action,resource,);",
+        "\xc2\xa0permit\xe2\x80\xa8(principal,action,resource);",
+        "@foo @if(\"x\") @permit(\"\") permit(principal,action,resource);",
         "permit(principal == (U::\"a\"), action in ([Action::\"a\", (N::Action::\"b\"),]), resource is A::R in ((R::\"r\")));",
-        "permit(principal,action in [],resource);", "permit(principal,action in Action::\"g\",resource) unless {true} when {true} unless {false};",
+        "permit(principal,action in [],resource);",
+        "permit(principal,action in Action::\"g\",resource) unless {true} when {true} unless {false};",
         "permit(principal,action,resource) when { context.principal == 1 && context.permit == 2 && context.when == 3 };",
-        "permit(principal,action,resource) when { permit::\"x\" == when::forbid::\"y\" };", "permit(principal,action,resource) when {principal};",
+        "permit(principal,action,resource) when { permit::\"x\" == when::forbid::\"y\" };",
+        "permit(principal,action,resource) when {principal};",
     };
     (void)state;
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)

@@ -6,8 +6,9 @@
 static void
 test_ids_and_annotations(void **state)
 {
-    static const char text[] = "@id(\"first\") @step_up(\"owners\") @bare permit(principal,action,resource);\n"
-                               "  forbid ( principal , action == Action::\"x\" , resource ) when { true } ; \n@id(\"third\") permit(principal,action,resource);";
+    static const char text[] =
+        "@id(\"first\") @step_up(\"owners\") @bare permit(principal,action,resource);\n"
+        "  forbid ( principal , action == Action::\"x\" , resource ) when { true } ; \n@id(\"third\") permit(principal,action,resource);";
     struct cedar_policies *p;
     struct cedar_error e;
     struct cedar_str key, value;
@@ -31,7 +32,8 @@ test_ids_and_annotations(void **state)
     cedar_policies_unref(p);
     assert_false(cedar_policies_parse(STR("@id permit(principal,action,resource);"), "a", true, &p, &e));
     assert_int_equal(e.code, CEDAR_VALUE);
-    assert_false(cedar_policies_parse(STR("@id(\"x\") permit(principal,action,resource);\n@id(\"x\") forbid(principal,action,resource);"), "a", true, &p, &e));
+    assert_false(
+        cedar_policies_parse(STR("@id(\"x\") permit(principal,action,resource);\n@id(\"x\") forbid(principal,action,resource);"), "a", true, &p, &e));
     assert_string_equal(e.text, "a policy with id `x` already exists in the policy set (a, line 1)");
     assert_int_equal(e.line, 2);
 }
@@ -67,21 +69,24 @@ note_path(size_t policy, struct cedar_str action, struct cedar_str path, unsigne
 {
     struct seen *s = ctx;
     size_t n = strlen(s->text);
-    snprintf(s->text + n, sizeof s->text - n, "%zu [%.*s] %.*s %u:%u\n", policy, (int)action.n, action.n ? action.at : "", (int)path.n, path.at, line, column);
+    snprintf(s->text + n, sizeof s->text - n, "%zu [%.*s] %.*s %u:%u\n", policy, (int)action.n, action.n ? action.at : "", (int)path.n, path.at, line,
+             column);
 }
 
 static void
 test_context_paths(void **state)
 {
-    struct cedar_policies *p = parse("permit(principal, action == Action::\"bank/send\", resource) when { context.input.path == \"x\" && context has input.amount };\n"
-                                     "permit(principal, action in Action::\"g\", resource)\n"
-                                     "unless { (if context.flag then context else context.input)[\"a b\"].c has d || {k: context}.k.deep == [context.input has e] };\n"
-                                     "permit(principal, action, resource) when { resource.input.no == context.user.getTag(context.key) || principal has input };");
+    struct cedar_policies *p =
+        parse("permit(principal, action == Action::\"bank/send\", resource) when { context.input.path == \"x\" && context has input.amount };\n"
+              "permit(principal, action in Action::\"g\", resource)\n"
+              "unless { (if context.flag then context else context.input)[\"a b\"].c has d || {k: context}.k.deep == [context.input has e] };\n"
+              "permit(principal, action, resource) when { resource.input.no == context.user.getTag(context.key) || principal has input };");
     struct seen s = {""};
     (void)state;
     cedar_policies_walk_context(p, note_path, &s);
-    assert_string_equal(s.text, "0 [bank/send] input.path 1:81\n0 [bank/send] input.amount 1:108\n1 [] flag 3:22\n1 [] a b.c.d 3:73\n1 [] input.a b.c.d 3:73\n"
-                                "1 [] deep 3:93\n1 [] input.e 3:120\n2 [] user 4:73\n2 [] key 4:93\n");
+    assert_string_equal(
+        s.text, "0 [bank/send] input.path 1:81\n0 [bank/send] input.amount 1:108\n1 [] flag 3:22\n1 [] a b.c.d 3:73\n1 [] input.a b.c.d 3:73\n"
+                "1 [] deep 3:93\n1 [] input.e 3:120\n2 [] user 4:73\n2 [] key 4:93\n");
     cedar_policies_unref(p);
 }
 
@@ -158,14 +163,25 @@ test_scope(void **state)
         const char *scope;
         int satisfied;
     } list[] = {
-        {"principal == U::\"a\", action, resource", 1}, {"principal == U::\"b\", action, resource", 0}, {"principal in G::\"top\", action, resource", 1},
-        {"principal in U::\"a\", action, resource", 1}, {"principal in G::\"none\", action, resource", 0}, {"principal is U, action, resource", 1},
-        {"principal is N::U, action, resource", 0}, {"principal is U in G::\"low\", action, resource", 1}, {"principal is G in G::\"low\", action, resource", 0},
+        {"principal == U::\"a\", action, resource", 1},
+        {"principal == U::\"b\", action, resource", 0},
+        {"principal in G::\"top\", action, resource", 1},
+        {"principal in U::\"a\", action, resource", 1},
+        {"principal in G::\"none\", action, resource", 0},
+        {"principal is U, action, resource", 1},
+        {"principal is N::U, action, resource", 0},
+        {"principal is U in G::\"low\", action, resource", 1},
+        {"principal is G in G::\"low\", action, resource", 0},
         {"principal is U in G::\"none\", action, resource", 0},
-        {"principal, action == Action::\"x\", resource", 1}, {"principal, action == N::Action::\"x\", resource", 0},
-        {"principal, action in [Action::\"y\", Action::\"x\"], resource", 1}, {"principal, action in [Action::\"y\"], resource", 0},
-        {"principal, action in [], resource", 0}, {"principal, action, resource == R::\"r\"", 1}, {"principal, action, resource in R::\"q\"", 0},
-        {"principal == ?principal, action, resource", 0}, {"principal is U in ?principal, action, resource in ?resource", 0},
+        {"principal, action == Action::\"x\", resource", 1},
+        {"principal, action == N::Action::\"x\", resource", 0},
+        {"principal, action in [Action::\"y\", Action::\"x\"], resource", 1},
+        {"principal, action in [Action::\"y\"], resource", 0},
+        {"principal, action in [], resource", 0},
+        {"principal, action, resource == R::\"r\"", 1},
+        {"principal, action, resource in R::\"q\"", 0},
+        {"principal == ?principal, action, resource", 0},
+        {"principal is U in ?principal, action, resource in ?resource", 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
@@ -185,9 +201,10 @@ test_conditions_stop_at_the_first_that_fails(void **state)
 {
     struct world w;
     (void)state;
-    decide(&w, "permit(principal,action,resource) when { false } when { resource.none };"
-               "permit(principal,action,resource) unless { true } unless { 1 };"
-               "permit(principal,action,resource) when { true } unless { 1 } when { false };",
+    decide(&w,
+           "permit(principal,action,resource) when { false } when { resource.none };"
+           "permit(principal,action,resource) unless { true } unless { 1 };"
+           "permit(principal,action,resource) when { true } unless { 1 } when { false };",
            "[]");
     assert_int_equal(w.a.n_errors, 1);
     assert_int_equal(w.a.errors[0].policy, 2);
@@ -232,8 +249,10 @@ test_long_error_texts_are_cut(void **state)
 static void
 test_values_by_hand(void **state)
 {
-    struct cedar_policies *p = parse(WHEN "context.b && context.n == -5 && context.s == \"é\" && context.e == U::\"a\" && context.set == [1, 2] && context.r.k == 1 &&"
-                                          "context.d == decimal(\"1.25\") && context.i == ip(\"::1\") && context.t == datetime(\"1970-01-02\") && context.u == duration(\"1s\") };");
+    struct cedar_policies *p = parse(
+        WHEN
+        "context.b && context.n == -5 && context.s == \"é\" && context.e == U::\"a\" && context.set == [1, 2] && context.r.k == 1 &&"
+        "context.d == decimal(\"1.25\") && context.i == ip(\"::1\") && context.t == datetime(\"1970-01-02\") && context.u == duration(\"1s\") };");
     struct cedar_scratch *s = cedar_scratch_new(1 << 20);
     struct cedar_value *c = cedar_record(s), *r = cedar_record(s);
     struct cedar_value *list[] = {cedar_long(s, 2), cedar_long(s, 1), cedar_long(s, 2)};
@@ -293,11 +312,13 @@ test_value_json(void **state)
         {"{\"a\":1.5}", "while parsing context, the number `1.5` is no 64-bit integer"},
         {"{\"a\":9223372036854775808}", "while parsing context, the number `9223372036854775808` is no 64-bit integer"},
         {"{\"a\":1,\"\\u0061\":2}", "the key \"a\" stands twice in one object"},
-        {"{\"a\":{\"__entity\":{\"type\":\"A :: U\",\"id\":\"a\"}}}", "while parsing context, failed to parse escape `__entity`: `A :: U` is not a normalized"},
+        {"{\"a\":{\"__entity\":{\"type\":\"A :: U\",\"id\":\"a\"}}}",
+         "while parsing context, failed to parse escape `__entity`: `A :: U` is not a normalized"},
         {"{\"a\":{\"__entity\":{\"type\":\"if\",\"id\":\"a\"}}}", "while parsing context, failed to parse escape `__entity`: `if`"},
         {"{\"a\":{\"__entity\":{\"type\":\"__cedar::U\",\"id\":\"a\"}}}", "while parsing context, failed to parse escape `__entity`: `__cedar::U`"},
         {"{\"a\":{\"__entity\":{\"type\":\"A::\",\"id\":\"a\"}}}", "while parsing context, failed to parse escape"},
-        {"{\"a\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"zzz\"}}}", "while parsing context, error while evaluating `ipaddr` extension function: invalid IP address: zzz"},
+        {"{\"a\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"zzz\"}}}",
+         "while parsing context, error while evaluating `ipaddr` extension function: invalid IP address: zzz"},
         {"{\"a\":{\"__extn\":{\"fn\":\"foo\",\"arg\":\"zzz\"}}}", "while parsing context, extension function `foo` does not exist"},
         {"{\"a\":{\"__extn\":{\"fn\":\"unknown\",\"arg\":\"x\"}}}", "while parsing context, unknown values are not supported"},
         {"{\"a\":{\"__expr\":\"1+1\"}}", "while parsing context, the `__expr` escape is no longer supported"},
@@ -319,11 +340,14 @@ test_value_json(void **state)
 static void
 test_json_escapes_have_values(void **state)
 {
-    static const char json[] = "{\"u\":{\"__entity\":{\"type\":\"A::U\",\"id\":\"x\\u0000\",\"more\":1}},\"t\":{\"__extn\":{\"fn\":\"offset\",\"args\":[{\"__extn\":"
-                               "{\"fn\":\"datetime\",\"arg\":\"1970-01-01\"}},{\"__extn\":{\"fn\":\"duration\",\"arg\":\"1s\"}}]}},\"v4\":{\"__extn\":{\"fn\":\"isIpv4\","
-                               "\"arg\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"::1\"}}}},\"plain\":{\"__entity\":{\"type\":\"U\",\"id\":\"x\"},\"b\":2},\"half\":{\"__extn\":{\"fn\":\"ip\"}}}";
-    struct cedar_policies *p = parse(WHEN "context.u == A::U::\"x\\0\" && context.t == datetime(\"1970-01-01T00:00:01Z\") && !context.v4 && context.plain has b && "
-                                          "context.half[\"__extn\"].fn == \"ip\" };");
+    static const char json[] =
+        "{\"u\":{\"__entity\":{\"type\":\"A::U\",\"id\":\"x\\u0000\",\"more\":1}},\"t\":{\"__extn\":{\"fn\":\"offset\",\"args\":[{\"__extn\":"
+        "{\"fn\":\"datetime\",\"arg\":\"1970-01-01\"}},{\"__extn\":{\"fn\":\"duration\",\"arg\":\"1s\"}}]}},\"v4\":{\"__extn\":{\"fn\":\"isIpv4\","
+        "\"arg\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"::1\"}}}},\"plain\":{\"__entity\":{\"type\":\"U\",\"id\":\"x\"},\"b\":2},\"half\":{\"__extn\":{"
+        "\"fn\":\"ip\"}}}";
+    struct cedar_policies *p =
+        parse(WHEN "context.u == A::U::\"x\\0\" && context.t == datetime(\"1970-01-01T00:00:01Z\") && !context.v4 && context.plain has b && "
+                   "context.half[\"__extn\"].fn == \"ip\" };");
     struct cedar_scratch *s = cedar_scratch_new(1 << 20);
     struct cedar_error e;
     struct cedar_answer a;
@@ -350,11 +374,14 @@ test_entity_json_refusals(void **state)
         {"[" UID("U", "a") "\"parents\":[]}]", "error during entity deserialization: missing field `attrs`"},
         {"[" UID("U", "a") "\"attrs\":{}}]", "error during entity deserialization: missing field `parents`"},
         {"[{\"attrs\":{},\"parents\":[]}]", "error during entity deserialization: missing field `uid`"},
-        {"[{\"uid\":\"U::\\\"a\\\"\",\"attrs\":{},\"parents\":[]}]", "in uid field of <unknown entity>, expected a literal entity reference, but got `\"U::\\\"a\\\"\"`"},
-        {"[" UID("U", "a") "\"attrs\":{\"x\":null},\"parents\":[]}]", "in attribute `x` on `U::\"a\"`, found a `null`; JSON `null`s are not allowed in Cedar"},
+        {"[{\"uid\":\"U::\\\"a\\\"\",\"attrs\":{},\"parents\":[]}]",
+         "in uid field of <unknown entity>, expected a literal entity reference, but got `\"U::\\\"a\\\"\"`"},
+        {"[" UID("U", "a") "\"attrs\":{\"x\":null},\"parents\":[]}]",
+         "in attribute `x` on `U::\"a\"`, found a `null`; JSON `null`s are not allowed in Cedar"},
         {"[" UID("U", "a") "\"attrs\":{},\"tags\":{\"x\":[null]},\"parents\":[]}]", "in tag `x` on `U::\"a\"`, found a `null`"},
         {"[" UID("U", "a") "\"attrs\":{}," PARENT("U", "a") "]", "input graph has a cycle containing vertex `U::\"a\"`"},
-        {"[" UID("U", "a") "\"attrs\":{}," PARENT("U", "b") "," UID("U", "b") "\"attrs\":{}," PARENT("U", "a") "]", "input graph has a cycle containing vertex `U::"},
+        {"[" UID("U", "a") "\"attrs\":{}," PARENT("U", "b") "," UID("U", "b") "\"attrs\":{}," PARENT("U", "a") "]",
+         "input graph has a cycle containing vertex `U::"},
         {"[" UID("U", "a") "\"attrs\":{},\"parents\":[]}," UID("U", "a") "\"attrs\":{\"x\":1},\"parents\":[]}]", "duplicate entity entry `U::\"a\"`"},
         {"[" UID("Action", "a") "\"attrs\":{}," PARENT("U", "b") "]", "action `Action::\"a\"` has a non-action parent `U::\"b\"`"},
         {"[" UID("A::", "a") "\"attrs\":{},\"parents\":[]}]", "in attribute"},
@@ -368,7 +395,8 @@ test_entity_json_refusals(void **state)
         if (strncmp(error.text, list[i].error, strlen(list[i].error)) != 0)
             fail_msg("%s\n  expected %s\n  got      %s", list[i].json, list[i].error, error.text);
     }
-    cedar_entities_unref(entities("[" UID("U", "a") "\"attrs\":{\"n\":1},\"parents\":[],\"more\":0}," UID("U", "a") "\"parents\":[],\"attrs\":{\"n\":1},\"tags\":{}}]"));
+    cedar_entities_unref(entities(
+        "[" UID("U", "a") "\"attrs\":{\"n\":1},\"parents\":[],\"more\":0}," UID("U", "a") "\"parents\":[],\"attrs\":{\"n\":1},\"tags\":{}}]"));
 }
 
 static void
@@ -395,7 +423,10 @@ test_entities_by_hand(void **state)
     memset(id, 'z', 1);
     memset(group, 'z', 2); /* everything was copied */
     cedar_scratch_free(s);
-    assert_string_equal(value_of("principal.n == \"deep\" && principal in G::\"g1\" && principal in G::\"g9\" && G::\"g5\" in G::\"g9\" && !(G::\"g5\" in G::\"g4\")", e), "true");
+    assert_string_equal(
+        value_of("principal.n == \"deep\" && principal in G::\"g1\" && principal in G::\"g9\" && G::\"g5\" in G::\"g9\" && !(G::\"g5\" in G::\"g4\")",
+                 e),
+        "true");
     cedar_entities_unref(e);
     b = cedar_entities_new();
     cedar_entities_add(b, parent, NULL, &parent, 1, NULL);

@@ -255,7 +255,10 @@ static void
 guesses_are_near(void **state)
 {
     static const char *const cases[][3] = {
-        {"revok", "revoke", "restore"}, {"staus", "status", "serve"}, {"lgo", "log", "init"}, {"dest", "destination", "version"},
+        {"revok", "revoke", "restore"},
+        {"staus", "status", "serve"},
+        {"lgo", "log", "init"},
+        {"dest", "destination", "version"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -411,10 +414,16 @@ terminals_are_safe(void **state)
     assert_clean("\033[2J\033]0;x\007", false, "\\x1b[2J\\x1b]0;x\\x07");
     assert_clean("a\nb\tc", false, "a\\nb\\tc");
     assert_clean("a\nb\tc\r", true, "a\nb\tc\\x0d");
-    assert_clean("\xc2\x9b" "31m", false, "\\x9b31m"); /* CSI as one C1 character */
-    assert_clean("\xe2\x80\xae" "fdp.exe", false, "<U+202E>fdp.exe");
+    assert_clean("\xc2\x9b"
+                 "31m",
+                 false, "\\x9b31m"); /* CSI as one C1 character */
+    assert_clean("\xe2\x80\xae"
+                 "fdp.exe",
+                 false, "<U+202E>fdp.exe");
     assert_clean("\xf3\xa0\x81\x81", false, "<U+E0041>"); /* a tag character: text that only a model reads */
-    assert_clean("a\xe2\x80\x8b" "b", false, "a<U+200B>b");
+    assert_clean("a\xe2\x80\x8b"
+                 "b",
+                 false, "a<U+200B>b");
     assert_clean("bad \xff\xc3", false, "bad \xef\xbf\xbd\xef\xbf\xbd");
     assert_clean("\xed\xa0\x80", false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"); /* a surrogate */
 }
@@ -448,10 +457,12 @@ static void
 records_are_lines(void **state)
 {
     static const char *const cases[][2] = {
-        {"{\"index\":7,\"leaf\":{\"v\":1,\"at\":\"T\",\"kind\":\"decision\",\"agent\":\"r\",\"destination\":\"files\",\"tool\":\"rm\",\"decision\":\"deny\","
+        {"{\"index\":7,\"leaf\":{\"v\":1,\"at\":\"T\",\"kind\":\"decision\",\"agent\":\"r\",\"destination\":\"files\",\"tool\":\"rm\",\"decision\":"
+         "\"deny\","
          "\"reason\":\"no \\u001b[1m\",\"call\":\"ca_1\",\"writ\":\"wr_1\"}}",
          "       7  T  decision    deny r files/rm: no \\x1b[1m (ca_1, wr_1)\n"},
-        {"{\"index\":8,\"leaf\":{\"at\":\"T\",\"kind\":\"decision\",\"agent\":\"r\",\"destination\":\"files\",\"decision\":\"list\",\"shown\":3,\"withheld\":1}}",
+        {"{\"index\":8,\"leaf\":{\"at\":\"T\",\"kind\":\"decision\",\"agent\":\"r\",\"destination\":\"files\",\"decision\":\"list\",\"shown\":3,"
+         "\"withheld\":1}}",
          "       8  T  decision    r files: 3 tools listed, 1 withheld\n"},
         {"{\"index\":9,\"leaf\":{\"at\":\"T\",\"kind\":\"outcome\",\"status\":\"ok\",\"us\":5}}", "       9  T  outcome     ok after 5 \xc2\xb5s\n"},
         {"{\"index\":10,\"leaf\":{\"at\":\"T\",\"kind\":\"news\",\"a\":1}}", "      10  T  news        a=1 \n"},
@@ -477,11 +488,22 @@ pins_are_compared(void **state)
         "[{\"name\":\"a\",\"description\":\"reads\",\"inputSchema\":{\"properties\":{\"p\":{\"type\":\"string\"},\"q\":{}},\"required\":[\"p\"]}},"
         "{\"name\":\"b\",\"annotations\":{\"readOnlyHint\":true}},{\"name\":\"c\",\"inputSchema\":{\"a\":1,\"b\":2}},{\"name\":\"d\"}]";
     static const char new_text[] =
-        "[{\"name\":\"a\",\"description\":\"reads\\n+ all\",\"inputSchema\":{\"properties\":{\"p\":{\"type\":\"integer\"},\"r\":{}},\"required\":[\"r\"]}},"
+        "[{\"name\":\"a\",\"description\":\"reads\\n+ "
+        "all\",\"inputSchema\":{\"properties\":{\"p\":{\"type\":\"integer\"},\"r\":{}},\"required\":[\"r\"]}},"
         "{\"name\":\"b\",\"annotations\":{\"readOnlyHint\":false}},{\"name\":\"c\",\"inputSchema\":{\"b\":2,\"a\":1}},{\"name\":\"e\"}]";
-    static const char *const parts[] = {"~ a\n", "description was: reads\n", "description now: reads\\n+ all\n", "argument changed: p\n", "argument added: r\n",
-                                        "argument removed: q\n", "argument now required: r\n", "argument no longer required: p\n", "~ b\n",
-                                        "annotations was: {\"readOnlyHint\":true}", "annotations now: {\"readOnlyHint\":false}", "- d\n", "+ e\n"};
+    static const char *const parts[] = {"~ a\n",
+                                        "description was: reads\n",
+                                        "description now: reads\\n+ all\n",
+                                        "argument changed: p\n",
+                                        "argument added: r\n",
+                                        "argument removed: q\n",
+                                        "argument now required: r\n",
+                                        "argument no longer required: p\n",
+                                        "~ b\n",
+                                        "annotations was: {\"readOnlyHint\":true}",
+                                        "annotations now: {\"readOnlyHint\":false}",
+                                        "- d\n",
+                                        "+ e\n"};
     struct arena a = {0};
     struct buf b = buf_make(65536);
     struct json *old, *now;
@@ -500,8 +522,9 @@ pins_are_compared(void **state)
     n = pin_diff_json(&b, old, now);
     json_close(&b, '}');
     assert_int_equal(n.added + n.removed + n.changed, 4);
-    assert_string_equal(buf_text(&b), "{\"added\":[\"e\"],\"removed\":[\"d\"],\"changed\":[{\"tool\":\"a\",\"what\":[\"description\",\"inputSchema\"]},"
-                                      "{\"tool\":\"b\",\"what\":[\"annotations\"]}]}");
+    assert_string_equal(buf_text(&b),
+                        "{\"added\":[\"e\"],\"removed\":[\"d\"],\"changed\":[{\"tool\":\"a\",\"what\":[\"description\",\"inputSchema\"]},"
+                        "{\"tool\":\"b\",\"what\":[\"annotations\"]}]}");
     b.n = 0;
     assert_int_equal(pin_diff(&b, NULL, now, 80, false).added, 4);
     assert_int_equal(pin_diff(&b, now, now, 80, false).changed, 0);
@@ -670,14 +693,16 @@ answers_are_read(void **state)
     assert_asked("GET /v1/writs?agent=&ended=0 HTTP/1.1\r\n");
     buf_free(&out);
     assert_int_equal(ask("admin.sock", OK_HEAD "Transfer-Encoding: chunked\r\n\r\n4\r\n{\"wr\r\n8\r\nits\":[]}\r\n0\r\n\r\n", &out,
-                         WORDS("writs", "--json", "--run-dir", folder)), 0);
+                         WORDS("writs", "--json", "--run-dir", folder)),
+                     0);
     assert_string_equal(buf_text(&out), "{\"writs\":[]}\n");
     buf_free(&out);
     /* The answer of control.sock counts when admin.sock is not there. */
     assert_int_equal(ask("control.sock", OK_HEAD "Content-Length: 12\r\n\r\n{\"writs\":[]}", &out, WORDS("writs", "--run-dir", folder)), 0);
     buf_free(&out);
     assert_int_equal(ask("control.sock", OK_HEAD "Content-Length: 39\r\n\r\n{\"sentences\":[\"It is.\"],\"edit\":\"a.y:3\"}\n", &out,
-                         WORDS("explain", "wr_1", "--run-dir", folder)), 0);
+                         WORDS("explain", "wr_1", "--run-dir", folder)),
+                     0);
     assert_string_equal(buf_text(&out), "It is.\n\nTo change it: a.y:3\n");
     assert_asked("GET /v1/explain/writ/wr_1 HTTP/1.1\r\n");
     buf_free(&out);
@@ -724,13 +749,15 @@ revocations_say_how_long(void **state)
                                         "on record after 5.9 ms\n");
     assert_asked("{\"selector\":\"agent\",\"id\":\"reader\",\"why\":\"x \\\"y\\\"\"}");
     buf_free(&out);
-    assert_int_equal(ask("admin.sock", answer_of(200, "{\"memory_us\":120,\"confirmed\":false}"), &out, WORDS("revoke", "--everything", "--run-dir", folder)), 1);
+    assert_int_equal(
+        ask("admin.sock", answer_of(200, "{\"memory_us\":120,\"confirmed\":false}"), &out, WORDS("revoke", "--everything", "--run-dir", folder)), 1);
     assert_says(&out, "revoking everything: cut in 0.1 ms");
     assert_asked("{\"selector\":\"everything\"}");
     buf_free(&out);
     /* Cut, but not confirmed: an answer, not a failure to look. */
     assert_int_equal(ask("control.sock", answer_of(504, "{\"code\":\"timeout\",\"detail\":\"cut in memory\"}"), &out,
-                         WORDS("revoke", "--everything", "--run-dir", folder)), 1);
+                         WORDS("revoke", "--everything", "--run-dir", folder)),
+                     1);
     assert_says(&out, "cut in memory");
     buf_free(&out);
     assert_int_equal(command(NULL, &out, WORDS("revoke", "--agent", "a", "--writ", "b", "--run-dir", folder)), 2);
@@ -763,14 +790,17 @@ secrets_come_from_input(void **state)
 static void
 mcp_tells_refusals(void **state)
 {
-    static const char input[] = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\nnot json\n{\"jsonrpc\":\"2.0\",\"id\":\"a\\u0031\",\"method\":\"initialize\"}\n";
+    static const char input[] =
+        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\nnot json\n{\"jsonrpc\":\"2.0\",\"id\":\"a\\u0031\",\"method\":\"initialize\"}\n";
     struct buf out;
     (void)state;
     pid_t pid = answer_once("agent.sock", answer_of(401, "{\"code\":\"proof\",\"detail\":\"who \\u00e9?\"}"));
     assert_int_equal(command(input, &out, WORDS("mcp", "files", "--agent", "r", "--purpose", "p\xc3\xa9", "--run-dir", folder)), 1);
     assert_says(&out, "writ: who \xc3\xa9?\n");
-    assert_says(&out, "{\"jsonrpc\":\"2.0\",\"id\":\"a\\u0031\",\"error\":{\"code\":-32001,\"message\":\"who \xc3\xa9?\",\"data\":{\"code\":\"proof\"}}}\n");
-    assert_asked("GET /v1/mcp/files HTTP/1.1\r\nHost: writ\r\nConnection: Upgrade\r\nUpgrade: mcp-lines\r\nWrit-Agent: r\r\nWrit-Purpose: cMOp\r\n\r\n");
+    assert_says(
+        &out, "{\"jsonrpc\":\"2.0\",\"id\":\"a\\u0031\",\"error\":{\"code\":-32001,\"message\":\"who \xc3\xa9?\",\"data\":{\"code\":\"proof\"}}}\n");
+    assert_asked(
+        "GET /v1/mcp/files HTTP/1.1\r\nHost: writ\r\nConnection: Upgrade\r\nUpgrade: mcp-lines\r\nWrit-Agent: r\r\nWrit-Purpose: cMOp\r\n\r\n");
     buf_free(&out);
     waitpid(pid, NULL, 0);
     unlink(in_folder("agent.sock"));

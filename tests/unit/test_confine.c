@@ -99,23 +99,92 @@ denied(long result)
     return result == -1 && (errno == EPERM || errno == ENOSYS) ? STOPPED : THROUGH;
 }
 
-static int endpoint(void) { return can_connect(SOCK_STREAM, 0, number("P_ENDPOINT"), 0); }
-static int host_tcp(void) { return can_connect(SOCK_STREAM, 0, number("P_TCP"), 0); }
-static int host_tcp_fast_open(void) { return can_connect(SOCK_STREAM, 0, number("P_TCP"), FAST_OPEN_FLAG); }
-static int host_mptcp(void) { return can_connect(SOCK_STREAM, MPTCP, number("P_TCP"), 0); }
-static int host_udp(void) { can_connect(SOCK_DGRAM, 0, number("P_UDP"), MSG_DONTWAIT); return STOPPED; } /* looked at outside */
-static int host_unix_hidden(void) { return unix_connect(in("hidden/sock"), false); }
-static int host_unix_unlisted(void) { return unix_connect(in("open/sock"), false); }
-static int host_unix_abstract(void) { return unix_connect(getenv("P_ABSTRACT"), true); }
-static int vsock(void) { return denied(socket(VSOCK, SOCK_STREAM, 0)); }
-static int read_hidden(void) { return can_open(in("hidden/secret"), O_RDONLY); }
-static int read_hidden_file(void) { return can_open(in("state.db"), O_RDONLY); }
-static int read_unlisted(void) { return can_open(in("open/file"), O_RDONLY); }
-static int read_listed(void) { return can_open(in("ref/file"), O_RDONLY); }
-static int write_listed(void) { return can_open(in("ref/file"), O_WRONLY); }
-static int write_work(void) { return can_open(in("work/new"), O_WRONLY | O_CREAT); }
-static int write_system(void) { return can_open("/etc/writ-test", O_WRONLY | O_CREAT); }
-static int write_sysctl(void) { return can_open("/proc/sys/kernel/core_pattern", O_WRONLY); }
+static int
+endpoint(void)
+{
+    return can_connect(SOCK_STREAM, 0, number("P_ENDPOINT"), 0);
+}
+static int
+host_tcp(void)
+{
+    return can_connect(SOCK_STREAM, 0, number("P_TCP"), 0);
+}
+static int
+host_tcp_fast_open(void)
+{
+    return can_connect(SOCK_STREAM, 0, number("P_TCP"), FAST_OPEN_FLAG);
+}
+static int
+host_mptcp(void)
+{
+    return can_connect(SOCK_STREAM, MPTCP, number("P_TCP"), 0);
+}
+static int
+host_udp(void)
+{
+    can_connect(SOCK_DGRAM, 0, number("P_UDP"), MSG_DONTWAIT);
+    return STOPPED;
+} /* looked at outside */
+static int
+host_unix_hidden(void)
+{
+    return unix_connect(in("hidden/sock"), false);
+}
+static int
+host_unix_unlisted(void)
+{
+    return unix_connect(in("open/sock"), false);
+}
+static int
+host_unix_abstract(void)
+{
+    return unix_connect(getenv("P_ABSTRACT"), true);
+}
+static int
+vsock(void)
+{
+    return denied(socket(VSOCK, SOCK_STREAM, 0));
+}
+static int
+read_hidden(void)
+{
+    return can_open(in("hidden/secret"), O_RDONLY);
+}
+static int
+read_hidden_file(void)
+{
+    return can_open(in("state.db"), O_RDONLY);
+}
+static int
+read_unlisted(void)
+{
+    return can_open(in("open/file"), O_RDONLY);
+}
+static int
+read_listed(void)
+{
+    return can_open(in("ref/file"), O_RDONLY);
+}
+static int
+write_listed(void)
+{
+    return can_open(in("ref/file"), O_WRONLY);
+}
+static int
+write_work(void)
+{
+    return can_open(in("work/new"), O_WRONLY | O_CREAT);
+}
+static int
+write_system(void)
+{
+    return can_open("/etc/writ-test", O_WRONLY | O_CREAT);
+}
+static int
+write_sysctl(void)
+{
+    return can_open("/proc/sys/kernel/core_pattern", O_WRONLY);
+}
 
 static int
 read_through(const char *root)
@@ -125,8 +194,16 @@ read_through(const char *root)
     return can_open(path, O_RDONLY);
 }
 
-static int read_proc_self_root(void) { return read_through("/proc/self/root"); }
-static int read_proc_1_root(void) { return read_through("/proc/1/root"); }
+static int
+read_proc_self_root(void)
+{
+    return read_through("/proc/self/root");
+}
+static int
+read_proc_1_root(void)
+{
+    return read_through("/proc/1/root");
+}
 
 static int
 read_symlink(void)
@@ -168,20 +245,77 @@ read_memory(void)
 }
 
 /* Whether the victim still lives is looked at from outside: inside, the number may be another's. */
-static int kill_host(void) { kill(number("P_VICTIM"), SIGKILL); return STOPPED; }
-static int trace_attach(void) { return denied(ptrace(PTRACE_ATTACH, number("P_VICTIM"), NULL, NULL)); }
-static int trace_me(void) { return denied(ptrace(PTRACE_TRACEME, 0, NULL, NULL)); }
-static int mount_tmpfs(void) { return denied(mount("none", in("work"), "tmpfs", 0, NULL)); }
-static int unmount_hidden(void) { return denied(umount2(in("hidden"), MNT_DETACH)); }
-static int new_user_namespace(void) { return denied(unshare(CLONE_NEWUSER)); }
-static int change_root(void) { return denied(chroot("/")); }
-static int fs_context(void) { return denied(fsopen("tmpfs", 0)); }
-static int keyring(void) { return denied(syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0)); }
-static int bpf(void) { return denied(syscall(SYS_bpf, 0, NULL, 0)); }
-static int io_uring(void) { return denied(syscall(SYS_io_uring_setup, 1, NULL)); }
-static int perf(void) { return denied(syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0)); }
-static int user_fault(void) { return denied(syscall(SYS_userfaultfd, 0)); }
-static int type_into_terminal(void) { return denied(ioctl(0, TIOCSTI, "x")); }
+static int
+kill_host(void)
+{
+    kill(number("P_VICTIM"), SIGKILL);
+    return STOPPED;
+}
+static int
+trace_attach(void)
+{
+    return denied(ptrace(PTRACE_ATTACH, number("P_VICTIM"), NULL, NULL));
+}
+static int
+trace_me(void)
+{
+    return denied(ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+}
+static int
+mount_tmpfs(void)
+{
+    return denied(mount("none", in("work"), "tmpfs", 0, NULL));
+}
+static int
+unmount_hidden(void)
+{
+    return denied(umount2(in("hidden"), MNT_DETACH));
+}
+static int
+new_user_namespace(void)
+{
+    return denied(unshare(CLONE_NEWUSER));
+}
+static int
+change_root(void)
+{
+    return denied(chroot("/"));
+}
+static int
+fs_context(void)
+{
+    return denied(fsopen("tmpfs", 0));
+}
+static int
+keyring(void)
+{
+    return denied(syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0));
+}
+static int
+bpf(void)
+{
+    return denied(syscall(SYS_bpf, 0, NULL, 0));
+}
+static int
+io_uring(void)
+{
+    return denied(syscall(SYS_io_uring_setup, 1, NULL));
+}
+static int
+perf(void)
+{
+    return denied(syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
+}
+static int
+user_fault(void)
+{
+    return denied(syscall(SYS_userfaultfd, 0));
+}
+static int
+type_into_terminal(void)
+{
+    return denied(ioctl(0, TIOCSTI, "x"));
+}
 
 static int
 clone_user_namespace(void)
@@ -532,8 +666,15 @@ make_plan(enum level level, const char *const *argv, bool wide)
     paths.read_only[0] = paths.ref, paths.read_only[1] = host.self, paths.read_only[2] = host.suid_dir;
     paths.hidden_list[0] = paths.hidden, paths.hidden_list[1] = paths.state, paths.hidden_list[2] = NULL;
     int uid = level == ROOT_OWN_USER ? NOBODY : -1;
-    return (struct confine_plan){.argv = argv, .env = host.env, .uid = uid, .gid = uid, .want = level_wants[level], .cwd = paths.work,
-                                 .read_write = paths.read_write, .read_only = paths.read_only, .hidden = paths.hidden_list};
+    return (struct confine_plan){.argv = argv,
+                                 .env = host.env,
+                                 .uid = uid,
+                                 .gid = uid,
+                                 .want = level_wants[level],
+                                 .cwd = paths.work,
+                                 .read_write = paths.read_write,
+                                 .read_only = paths.read_only,
+                                 .hidden = paths.hidden_list};
 }
 
 static int saved_stdout, reading;
@@ -698,8 +839,16 @@ try_level(enum level level)
     return wrong;
 }
 
-static int user_namespace_level(void) { return try_level(USER_NAMESPACE); }
-static int landlock_level(void) { return try_level(LANDLOCK_ONLY); }
+static int
+user_namespace_level(void)
+{
+    return try_level(USER_NAMESPACE);
+}
+static int
+landlock_level(void)
+{
+    return try_level(LANDLOCK_ONLY);
+}
 
 static void
 root_with_own_user(void **state)
@@ -738,10 +887,10 @@ static int
 unconfined(void)
 {
     static const char *const names[] = {
-        "host_tcp", "host_unix_hidden", "host_unix_unlisted", "host_unix_abstract", "read_hidden", "read_hidden_file", "read_unlisted",
-        "write_listed", "read_proc_self_root", "read_symlink", "read_hard_link", "read_environ", "read_memory", "trace_me",
-        "new_user_namespace", "clone_user_namespace", "clone3_hidden_flags", "keyring", "io_uring", "host_udp",
-        "kill_host", "move_hidden",
+        "host_tcp",      "host_unix_hidden", "host_unix_unlisted",  "host_unix_abstract",   "read_hidden",         "read_hidden_file",
+        "read_unlisted", "write_listed",     "read_proc_self_root", "read_symlink",         "read_hard_link",      "read_environ",
+        "read_memory",   "trace_me",         "new_user_namespace",  "clone_user_namespace", "clone3_hidden_flags", "keyring",
+        "io_uring",      "host_udp",         "kill_host",           "move_hidden",
     };
     static const char *const always[] = {"setuid_program", "capabilities", "descriptors", "environment", "background"};
     struct confine_level reached;
@@ -918,8 +1067,16 @@ kill_level(enum level level)
     return wrong;
 }
 
-static int kill_in_namespace(void) { return kill_level(USER_NAMESPACE); }
-static int kill_by_subreaper(void) { return kill_level(LANDLOCK_ONLY); }
+static int
+kill_in_namespace(void)
+{
+    return kill_level(USER_NAMESPACE);
+}
+static int
+kill_by_subreaper(void)
+{
+    return kill_level(LANDLOCK_ONLY);
+}
 
 static void
 kill_ends_the_whole_tree(void **state)
@@ -978,8 +1135,16 @@ die_level(enum level level)
     return wrong;
 }
 
-static int die_in_namespace(void) { return die_level(USER_NAMESPACE); }
-static int die_with_subreaper(void) { return die_level(LANDLOCK_ONLY); }
+static int
+die_in_namespace(void)
+{
+    return die_level(USER_NAMESPACE);
+}
+static int
+die_with_subreaper(void)
+{
+    return die_level(LANDLOCK_ONLY);
+}
 
 static void
 the_caller_dies(void **state)
@@ -1123,12 +1288,27 @@ static void
 environment_is_cleaned(void **state)
 {
     (void)state;
-    static const char *const kept[] = {"PATH=/bin", "HOME=/h", "LANG=C", "TERM=xterm", "EDITOR=vi", "HTTP_PROXY=http://proxy:3128/",
-                                       "EMPTY=", "URL=https://host/a:b@c", "KEYBOARD=us"};
-    static const char *const dropped[] = {"WRIT_STATE=/x", "writ_x=1", "GITHUB_TOKEN=x", "AWS_PROFILE=x", "OPENAI_API_KEY=x", "DB_PASSWORD=x",
-                                          "SSH_AUTH_SOCK=/x", "DBUS_SESSION_BUS_ADDRESS=x", "DATABASE_URL=postgres://h/d",
-                                          "SOME_URL=postgres://u:p@h/d", "X=a http://h/ https://u:p@h", "MY_SECRET_THING=x", "STRIPE_KEY=x",
-                                          "GH_PAT=x", "DOCKER_HOST=x", "no equals sign", "=x", "npm_config__authToken=x"};
+    static const char *const kept[] = {
+        "PATH=/bin",  "HOME=/h", "LANG=C", "TERM=xterm", "EDITOR=vi", "HTTP_PROXY=http://proxy:3128/", "EMPTY=", "URL=https://host/a:b@c",
+        "KEYBOARD=us"};
+    static const char *const dropped[] = {"WRIT_STATE=/x",
+                                          "writ_x=1",
+                                          "GITHUB_TOKEN=x",
+                                          "AWS_PROFILE=x",
+                                          "OPENAI_API_KEY=x",
+                                          "DB_PASSWORD=x",
+                                          "SSH_AUTH_SOCK=/x",
+                                          "DBUS_SESSION_BUS_ADDRESS=x",
+                                          "DATABASE_URL=postgres://h/d",
+                                          "SOME_URL=postgres://u:p@h/d",
+                                          "X=a http://h/ https://u:p@h",
+                                          "MY_SECRET_THING=x",
+                                          "STRIPE_KEY=x",
+                                          "GH_PAT=x",
+                                          "DOCKER_HOST=x",
+                                          "no equals sign",
+                                          "=x",
+                                          "npm_config__authToken=x"};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (!confine_env_keeps(kept[i]))
             fail_msg("%s was dropped", kept[i]);

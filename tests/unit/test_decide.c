@@ -40,15 +40,22 @@ write_estate(const char *policies, const char *observe)
     snprintf(text, sizeof text, "name: t\nstate_dir: %s/state\nrun_dir: %s/run\nmaster: { file: %s/key }\n%s", top, top, top, observe);
     put("writ.yaml", text);
     put("people.yaml", "ana: { name: Ana, groups: [finance] }\nben: { name: Ben }\n");
-    put("agents/bot.yaml", "purpose: p\nowner: ana\nbackup: ben\nkind: autonomous\nenvironment: test\nproves:\n  - unix: { uid: 64001, dedicated: true }\n"
-                           "tasks: [work]\ndefault_task: work\n");
-    snprintf(text, sizeof text, "owner: ana\nenvironment: test\nsensitivity: internal\nintegrity: trusted\nserver:\n  command: [/bin/true]\n  roots: [%s/docs]\ntools:\n"
-                                "  read: { effect: read, sinks: { path: path } }\n  write: { effect: write, sinks: { path: path } }\n"
-                                "  pay: { effect: irreversible }\n  send: { effect: read, sinks: { to: { kind: recipient, leaves: true } } }\n", top);
+    put("agents/bot.yaml",
+        "purpose: p\nowner: ana\nbackup: ben\nkind: autonomous\nenvironment: test\nproves:\n  - unix: { uid: 64001, dedicated: true }\n"
+        "tasks: [work]\ndefault_task: work\n");
+    snprintf(text, sizeof text,
+             "owner: ana\nenvironment: test\nsensitivity: internal\nintegrity: trusted\nserver:\n  command: [/bin/true]\n  roots: [%s/docs]\ntools:\n"
+             "  read: { effect: read, sinks: { path: path } }\n  write: { effect: write, sinks: { path: path } }\n"
+             "  pay: { effect: irreversible }\n  send: { effect: read, sinks: { to: { kind: recipient, leaves: true } } }\n",
+             top);
     put("destinations/d.yaml", text);
-    put("destinations/vault.yaml", "owner: ana\nenvironment: test\nsensitivity: restricted\nintegrity: trusted\nserver:\n  command: [/bin/true]\ntools:\n  read: { effect: read }\n");
-    snprintf(text, sizeof text, "purpose: p\nlifetime: 1h\ntools:\n  d/read: { path: { under: %s/docs } }\n  d/write: { path: { under: %s/docs/out }, paths: { absent: true } }\n"
-                                "  d/pay: { amount: { at_most: 100.5 }, to: { one_of: [x, y] } }\n  d/send: {}\n  d/odd: {}\n  vault/read: {}\n", top, top);
+    put("destinations/vault.yaml", "owner: ana\nenvironment: test\nsensitivity: restricted\nintegrity: trusted\nserver:\n  command: "
+                                   "[/bin/true]\ntools:\n  read: { effect: read }\n");
+    snprintf(text, sizeof text,
+             "purpose: p\nlifetime: 1h\ntools:\n  d/read: { path: { under: %s/docs } }\n  d/write: { path: { under: %s/docs/out }, paths: { absent: "
+             "true } }\n"
+             "  d/pay: { amount: { at_most: 100.5 }, to: { one_of: [x, y] } }\n  d/send: {}\n  d/odd: {}\n  vault/read: {}\n",
+             top, top);
     put("tasks/work.yaml", text);
     put("policies/own.cedar", policies);
 }
@@ -117,8 +124,11 @@ scene_make(struct scene *k, const char *policies, const char *observe)
     k->s = load();
     k->scratch = cedar_scratch_new(1 << 20);
     k->instance.strength = PROOF_USER;
-    k->writ = (struct writ){.instance = &k->instance, .agent = estate_agent(k->s->estate, "bot"), .task = estate_task(k->s->estate, "work"),
-                            .purpose = (char[]){"p"}, .confined = true};
+    k->writ = (struct writ){.instance = &k->instance,
+                            .agent = estate_agent(k->s->estate, "bot"),
+                            .task = estate_task(k->s->estate, "work"),
+                            .purpose = (char[]){"p"},
+                            .confined = true};
     k->call = (struct call){.writ = &k->writ, .now_ms = env_real()->now_ms(env_real())};
 }
 
@@ -266,11 +276,14 @@ test_outcomes_in_their_order(void **state)
 {
     struct scene k;
     (void)state;
-    scene_make(&k,
-               "@id(\"own/ask\") @step_up(\"finance\") forbid (principal, action == Action::\"d/read\", resource) when { context.input.path == \"ask\" };\n"
-               "@id(\"own/wait\") @defer(\"30s\") forbid (principal, action == Action::\"d/read\", resource) when { context.input.path like \"*sk\" && context.writ.calls > 0 };\n"
-               "@id(\"own/no\") forbid (principal, action == Action::\"d/read\", resource) when { context.input.path == \"ask\" && context.writ.calls > 1 };\n",
-               "");
+    scene_make(
+        &k,
+        "@id(\"own/ask\") @step_up(\"finance\") forbid (principal, action == Action::\"d/read\", resource) when { context.input.path == \"ask\" };\n"
+        "@id(\"own/wait\") @defer(\"30s\") forbid (principal, action == Action::\"d/read\", resource) when { context.input.path like \"*sk\" && "
+        "context.writ.calls > 0 };\n"
+        "@id(\"own/no\") forbid (principal, action == Action::\"d/read\", resource) when { context.input.path == \"ask\" && context.writ.calls > 1 "
+        "};\n",
+        "");
     assert_int_equal(ask_path(&k, "read", "a"), OUTCOME_ALLOW);
     assert_int_equal(ask_path(&k, "read", "ask"), OUTCOME_STEP_UP);
     k.call.calls = 1;
@@ -335,8 +348,10 @@ test_lists_show_what_could_be_used(void **state)
 {
     struct scene k;
     (void)state;
-    scene_make(&k, "@id(\"own/never\") forbid (principal, action == Action::\"d/send\", resource);\n"
-                   "@id(\"own/some\") forbid (principal, action == Action::\"d/write\", resource) when { context.input.path == \"x\" };", "");
+    scene_make(&k,
+               "@id(\"own/never\") forbid (principal, action == Action::\"d/send\", resource);\n"
+               "@id(\"own/some\") forbid (principal, action == Action::\"d/write\", resource) when { context.input.path == \"x\" };",
+               "");
     static const struct {
         const char *tool;
         bool shown;

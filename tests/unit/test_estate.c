@@ -178,8 +178,9 @@ problems_of_all_files_are_found_at_once(void **state)
     write_text("writ.yaml", "name: &a t\n", 11);
     write_text("policies/house.cedar", "permit (", 8);
     const char *text = load_text();
-    const char *files[] = {"agents/bot.yaml:3: backup: people.yaml has no 'ben'", "people.yaml:1: ana.uid:", "policies/house.cedar:1:",
-                           "tasks/docs.yaml:1: purpos: unknown key; did you mean 'purpose'?", "writ.yaml:1: anchors"};
+    const char *files[] = {"agents/bot.yaml:3: backup: people.yaml has no 'ben'",
+                           "people.yaml:1: ana.uid:", "policies/house.cedar:1:", "tasks/docs.yaml:1: purpos: unknown key; did you mean 'purpose'?",
+                           "writ.yaml:1: anchors"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         const char *at = strstr(text, files[i]);
         assert_non_null(at);
@@ -260,8 +261,8 @@ static void
 the_version_covers_every_file(void **state)
 {
     (void)state;
-    static const char *const touched[] = {"writ.yaml", "people.yaml", "agents/bot.yaml", "destinations/files.yaml", "tasks/docs.yaml",
-                                          "policies/house.cedar"};
+    static const char *const touched[] = {"writ.yaml",       "people.yaml",         "agents/bot.yaml", "destinations/files.yaml",
+                                          "tasks/docs.yaml", "policies/house.cedar"};
     struct findings f;
     struct estate *e;
     char before[17], text[4096];
@@ -473,17 +474,21 @@ digest_of(const char *text, uint8_t out[32])
 static void
 a_tool_digest_covers_what_the_model_and_the_server_read(void **state)
 {
-    static const char base[] = "{\"name\":\"a\",\"description\":\"d\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}";
+    static const char base[] =
+        "{\"name\":\"a\",\"description\":\"d\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}";
     static const char *const same[] = {
         "{ \"inputSchema\": {\"properties\":{\"x\":{\"type\":\"str\\u0069ng\"}},\"type\":\"object\"}, \"description\":\"d\", \"name\":\"a\" }",
-        "{\"name\":\"a\",\"description\":\"d\",\"execution\":{},\"_meta\":{\"a\":1},\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}"};
+        "{\"name\":\"a\",\"description\":\"d\",\"execution\":{},\"_meta\":{\"a\":1},\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{"
+        "\"type\":\"string\"}}}}"};
     static const char *const other[] = {
         "{\"name\":\"b\",\"description\":\"d\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}",
         "{\"name\":\"a\",\"description\":\"D\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}",
         "{\"name\":\"a\",\"description\":\"d\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"number\"}}}}",
         "{\"name\":\"a\",\"description\":\"d\",\"title\":\"t\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}",
-        "{\"name\":\"a\",\"description\":\"d\",\"annotations\":{},\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}",
-        "{\"name\":\"a\",\"description\":\"d\",\"outputSchema\":{},\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}"};
+        "{\"name\":\"a\",\"description\":\"d\",\"annotations\":{},\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}"
+        "}",
+        "{\"name\":\"a\",\"description\":\"d\",\"outputSchema\":{},\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}"
+        "}"};
     uint8_t first[32], second[32];
     (void)state;
     digest_of(base, first);
@@ -507,7 +512,8 @@ pins_with_names_that_deceive_are_refused(void **state)
                {"[{\"name\":\"*\"}]", "'*' is no acceptable tool name: 1 to 128 printable ASCII characters"},
                {"[{\"name\":\"@resources\"}]", "'@resources' is no acceptable tool name: 1 to 128 printable ASCII characters"},
                {"[{\"name\":\"a b\"}]", "'a b' is no acceptable tool name: 1 to 128 printable ASCII characters"},
-               {"[{\"name\":\"re\\u0430d\"}]", "'re\xd0\xb0" "d' is no acceptable tool name: 1 to 128 printable ASCII characters"},
+               {"[{\"name\":\"re\\u0430d\"}]", "'re\xd0\xb0"
+                                               "d' is no acceptable tool name: 1 to 128 printable ASCII characters"},
                {"[{\"name\":\"a\"},{\"name\":\"a\"}]", "the tool 'a' stands twice"},
                {"[{\"name\":\"a\",\"inputSchema\":[]}]", "the inputSchema of 'a' is no object"}};
     (void)state;

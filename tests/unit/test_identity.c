@@ -193,11 +193,26 @@ static void
 interpreters_are_known(void **state)
 {
     (void)state;
-    static const char *const yes[] = {"/usr/bin/python3.11", "/usr/bin/node", "/opt/node-v20/bin/node", "/bin/sh", "/usr/bin/lua5.4", "/usr/bin/busybox",
-                                      "/usr/bin/perl5.36-x86_64-linux-gnu", "/usr/bin/vim.tiny", "/usr/bin/bash (deleted)", "python3", "/bin/busybox",
-                                      "/usr/bin/java", "/usr/bin/deno", "/usr/bin/tclsh8.6", "/usr/lib/R/bin/exec/R", "/usr/bin/bash-static",
-                                      "/usr/lib64/ld-linux-x86-64.so.2", "/usr/bin/node-20"};
-    static const char *const no[] = {"/usr/bin/claude", "/usr/sbin/sshd", "/usr/bin/shuf", "/usr/bin/pythonic", "/usr/bin/node_exporter", "",
+    static const char *const yes[] = {"/usr/bin/python3.11",
+                                      "/usr/bin/node",
+                                      "/opt/node-v20/bin/node",
+                                      "/bin/sh",
+                                      "/usr/bin/lua5.4",
+                                      "/usr/bin/busybox",
+                                      "/usr/bin/perl5.36-x86_64-linux-gnu",
+                                      "/usr/bin/vim.tiny",
+                                      "/usr/bin/bash (deleted)",
+                                      "python3",
+                                      "/bin/busybox",
+                                      "/usr/bin/java",
+                                      "/usr/bin/deno",
+                                      "/usr/bin/tclsh8.6",
+                                      "/usr/lib/R/bin/exec/R",
+                                      "/usr/bin/bash-static",
+                                      "/usr/lib64/ld-linux-x86-64.so.2",
+                                      "/usr/bin/node-20"};
+    static const char *const no[] = {"/usr/bin/claude",        "/usr/sbin/sshd",           "/usr/bin/shuf",
+                                     "/usr/bin/pythonic",      "/usr/bin/node_exporter",   "",
                                      "/usr/bin/python/claude", "/usr/bin/bash-completion", "/opt/sh/agent"};
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
         if (!proc_is_interpreter(yes[i]))
@@ -648,7 +663,8 @@ units_of_users_prove_no_more_than_the_user(void **state)
 {
     (void)state;
     struct peer_proof p = {.n = 1, .pidfd = -1};
-    p.chain[0] = (struct process){.pid = 5, .uid = 1000, .unit = "bot.service", .cgroup = "/system.slice/bot.service", .exe = "/usr/bin/python3", .interpreter = true};
+    p.chain[0] = (struct process){
+        .pid = 5, .uid = 1000, .unit = "bot.service", .cgroup = "/system.slice/bot.service", .exe = "/usr/bin/python3", .interpreter = true};
     struct unix_claim unit = {.uid = -1, .unit = "bot.service"}, cgroup = {.uid = -1, .cgroup = "/system.slice/bot.service/"};
     expect(unit, &p, "program:", "unit or cgroup");
     expect(cgroup, &p, "program:", "");

@@ -292,8 +292,14 @@ static void
 tickets_must_be_ids(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "ca_", "xx_abcdefghijklmnopqrstuvwxyz", "ca_abcdefghijklmnopqrstuvwxyz2", "ca_abcdefghijklmnopqrstuvwxy",
-                                      "ca_ABCDEFGHIJKLMNOPQRSTUVWXYZ", "ca_abcdefghijklmnopqrstuvwxy1", "ca-abcdefghijklmnopqrstuvwxyz"};
+    static const char *const bad[] = {"",
+                                      "ca_",
+                                      "xx_abcdefghijklmnopqrstuvwxyz",
+                                      "ca_abcdefghijklmnopqrstuvwxyz2",
+                                      "ca_abcdefghijklmnopqrstuvwxy",
+                                      "ca_ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                                      "ca_abcdefghijklmnopqrstuvwxy1",
+                                      "ca-abcdefghijklmnopqrstuvwxyz"};
     struct keys *k = start();
     struct secret s;
     assert_ok(keys_seal(k, BYTES("t"), BYTES("bank"), BYTES("v")));

@@ -517,17 +517,9 @@ main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "keys") == 0)
         return keys_main(argc, argv);
     const struct CMUnitTest tests[] = {
-        T(only_the_table_is_permitted),
-        T(typed_by_hand_it_refuses),
-        T(the_process_is_small),
-        T(the_same_user_cannot_look_inside),
-        T(nothing_plain_stays_in_memory),
-        T(it_outlives_a_thread_and_signals),
-        T(a_killed_signer_is_an_error),
-        T(it_dies_with_its_parent),
-        T(other_system_calls_kill),
-        T(other_folders_are_closed),
-        T(four_threads_at_once),
+        T(only_the_table_is_permitted),   T(typed_by_hand_it_refuses),         T(the_process_is_small),        T(the_same_user_cannot_look_inside),
+        T(nothing_plain_stays_in_memory), T(it_outlives_a_thread_and_signals), T(a_killed_signer_is_an_error), T(it_dies_with_its_parent),
+        T(other_system_calls_kill),       T(other_folders_are_closed),         T(four_threads_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -291,10 +291,12 @@ answers(void **state)
     (void)state;
     expect(BYTES(GET_LAST("/hello")), 200, "Content-Type: text/plain\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello");
     expect(BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc"), 200, "\r\n\r\nabc");
-    expect(BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"), 200, "\r\n\r\nabc");
+    expect(BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"), 200,
+           "\r\n\r\nabc");
     expect(BYTES("GET /hello HTTP/1.0\r\n\r\n"), 200, "hello");
     expect(BYTES(GET_LAST("/nothing")), 204, "HTTP/1.1 204 No Content\r\n");
-    expect(BYTES(GET_LAST("/none")), 404, "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"code\":\"not_found\",\"detail\":\"nothing at /none\"}");
+    expect(BYTES(GET_LAST("/none")), 404,
+           "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"code\":\"not_found\",\"detail\":\"nothing at /none\"}");
     expect(BYTES(GET_LAST("/problem")), 403, "\"code\":\"writ_ended\",\"detail\":\"the writ \\\"w\\\" ended\"");
     assert_int_equal(seen.aborted, 0);
 }

@@ -289,7 +289,8 @@ request_headers(void **state)
 {
     (void)state;
     start();
-    struct http_header h[] = {{BYTES("Host"), BYTES("other:1")}, {BYTES("Content-Length"), BYTES("9")}, {BYTES("X-A"), BYTES("b")}, {BYTES("Connection"), BYTES("x-a")}};
+    struct http_header h[] = {
+        {BYTES("Host"), BYTES("other:1")}, {BYTES("Content-Length"), BYTES("9")}, {BYTES("X-A"), BYTES("b")}, {BYTES("Connection"), BYTES("x-a")}};
     struct result r = {0};
     call(&r, "GET", at("/"), h, 4, "");
     loop_run(loop);
@@ -629,7 +630,8 @@ a_second_answer_is_not_taken(void **state)
     (void)state;
     static const char *const plan[] = {"rar", "ra", NULL};
     char url[64];
-    struct fake f = fake_start((struct fake){.plan = plan, .answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"}, url);
+    struct fake f = fake_start(
+        (struct fake){.plan = plan, .answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"}, url);
     OK(http_client_make(loop, NULL, &limits, &client));
     pthread_create(&f.thread, NULL, run_fake, &f);
     expect("GET", url, "", 200, "ok");
@@ -709,8 +711,8 @@ make_certificates(void)
     shell("openssl req -x509 %s -subj /CN=other -keyout %s/other.key -out %s 2>/dev/null", ec, folder, other_ca);
     shell("openssl req %s -subj /CN=server -keyout %s -out %s/server.csr 2>/dev/null", ec, key, folder);
     shell("printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' > %s/ext", folder);
-    shell("openssl x509 -req -in %s/server.csr -CA %s -CAkey %s/ca.key -CAcreateserial -days 2 -extfile %s/ext -out %s 2>/dev/null", folder, ca, folder,
-          folder, chain);
+    shell("openssl x509 -req -in %s/server.csr -CA %s -CAkey %s/ca.key -CAcreateserial -days 2 -extfile %s/ext -out %s 2>/dev/null", folder, ca,
+          folder, folder, chain);
 }
 
 static struct net_tls *server_tls, *client_tls;

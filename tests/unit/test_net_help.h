@@ -21,11 +21,11 @@
 static struct loop *loop;
 static char folder[64];
 
-#define OK(expr)                                                                                                                      \
-    do {                                                                                                                              \
-        struct err ok_err_ = (expr);                                                                                                  \
-        if (err_failed(ok_err_))                                                                                                      \
-            fail_msg("%s: %s", #expr, ok_err_.text);                                                                                  \
+#define OK(expr)                                                                                                                                     \
+    do {                                                                                                                                             \
+        struct err ok_err_ = (expr);                                                                                                                 \
+        if (err_failed(ok_err_))                                                                                                                     \
+            fail_msg("%s: %s", #expr, ok_err_.text);                                                                                                 \
     } while (0)
 
 static int

@@ -115,7 +115,9 @@ static const struct hostile hostile[] = {
     R(POST "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n", 501),
     R(POST "Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n", 501),
     R(POST "Transfer-Encoding:\r\n\r\n0\r\n\r\n", 501),
-    R(POST "Transfer-Encoding: \x0b" "chunked\r\n\r\n0\r\n\r\n", 400),
+    R(POST "Transfer-Encoding: \x0b"
+           "chunked\r\n\r\n0\r\n\r\n",
+      400),
     R(POST "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400),
     R(POST "Transfer-Encoding\r\n : chunked\r\n\r\n0\r\n\r\n", 400),
     R("POST / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),

@@ -31,15 +31,23 @@ feed(struct http_parser *p, struct bytes in, struct trace *t)
     struct bytes part;
     for (;;) {
         switch (http_parse(p, &in, &part)) {
-        case HTTP_MORE: assert_int_equal(in.n, 0); return true;
-        case HTTP_HEAD: note_head(t, p); break;
-        case HTTP_BODY: buf_put(&t->body, part); break;
+        case HTTP_MORE:
+            assert_int_equal(in.n, 0);
+            return true;
+        case HTTP_HEAD:
+            note_head(t, p);
+            break;
+        case HTTP_BODY:
+            buf_put(&t->body, part);
+            break;
         case HTTP_END:
             buf_printf(&t->text, "E %.*s;", BYTES_ARG(buf_bytes(&t->body)));
             t->body.n = 0;
             http_parser_next(p);
             break;
-        case HTTP_BAD: buf_printf(&t->text, "%d", p->bad_status); return false;
+        case HTTP_BAD:
+            buf_printf(&t->text, "%d", p->bad_status);
+            return false;
         }
     }
 }
@@ -246,9 +254,26 @@ urls(void **state)
         assert_true(bytes_is(u.target, good[i].target));
         assert_int_equal(u.port, good[i].port);
     }
-    static const char *const bad[] = {"",           "a",           "ftp://a/",     "http://",    "http:///x",      "http://u:p@a/", "http://a b/",
-                                      "http://a:0/", "http://a:x/", "http://a:/",   "http://[::1", "http://a/ b",   "http://a/\r\nX: y", "http://a/%0",
-                                      "unix:a:/b",  "unix:",       "http://a#b",   "HTTP://a/",  "http://a/\xc3\xa4", "http://a?b"};
+    static const char *const bad[] = {"",
+                                      "a",
+                                      "ftp://a/",
+                                      "http://",
+                                      "http:///x",
+                                      "http://u:p@a/",
+                                      "http://a b/",
+                                      "http://a:0/",
+                                      "http://a:x/",
+                                      "http://a:/",
+                                      "http://[::1",
+                                      "http://a/ b",
+                                      "http://a/\r\nX: y",
+                                      "http://a/%0",
+                                      "unix:a:/b",
+                                      "unix:",
+                                      "http://a#b",
+                                      "HTTP://a/",
+                                      "http://a/\xc3\xa4",
+                                      "http://a?b"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct url u;
         if (!err_failed(url_parse(bad[i], &u)))
@@ -282,7 +307,8 @@ headers_to_be_written_are_checked(void **state)
 static void
 note_event(const struct sse_event *e, void *ctx)
 {
-    buf_printf(ctx, "[%.*s|%.*s|%s%.*s|%lld]", BYTES_ARG(e->event), BYTES_ARG(e->data), e->has_id ? "#" : "", BYTES_ARG(e->id), (long long)e->retry_ms);
+    buf_printf(ctx, "[%.*s|%.*s|%s%.*s|%lld]", BYTES_ARG(e->event), BYTES_ARG(e->data), e->has_id ? "#" : "", BYTES_ARG(e->id),
+               (long long)e->retry_ms);
 }
 
 static void
@@ -294,7 +320,9 @@ events(void **state)
     } list[] = {
         {"data: a\n\n", "[message|a||-1]"},
         {"data:a\r\n\r\ndata: b\r\rdata:c\n\n", "[message|a||-1][message|b||-1][message|c||-1]"},
-        {"\xef\xbb\xbf" "data: a\n\n", "[message|a||-1]"},
+        {"\xef\xbb\xbf"
+         "data: a\n\n",
+         "[message|a||-1]"},
         {"data: a\ndata:  b\ndata\n\n", "[message|a\n b\n||-1]"},
         {"event: x\nid: 7\ndata: a\n\ndata: b\n\n", "[x|a|#7|-1][message|b||-1]"},
         {"id: 1\nretry: 50\ndata:\n\n", "[message||#1|50]"},

@@ -187,9 +187,14 @@ under_means_by_whole_components(void **state)
     static const struct {
         const char *path, *folder;
         bool under;
-    } pairs[] = {{"/srv/docs/a", "/srv/docs", true}, {"/srv/docs", "/srv/docs", true},   {"/srv/docs2", "/srv/docs", false},
-                 {"/srv", "/srv/docs", false},       {"/srv/docs/a", "/srv/docs/", true}, {"/anything", "/", true},
-                 {"/", "/", true},                   {"/srv/DOCS/a", "/srv/docs", false}};
+    } pairs[] = {{"/srv/docs/a", "/srv/docs", true},
+                 {"/srv/docs", "/srv/docs", true},
+                 {"/srv/docs2", "/srv/docs", false},
+                 {"/srv", "/srv/docs", false},
+                 {"/srv/docs/a", "/srv/docs/", true},
+                 {"/anything", "/", true},
+                 {"/", "/", true},
+                 {"/srv/DOCS/a", "/srv/docs", false}};
     (void)state;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (path_under(pairs[i].path, pairs[i].folder) != pairs[i].under)

@@ -39,17 +39,17 @@ fsync(int fd)
     return (int)syscall(SYS_fsync, fd);
 }
 
-#define assert_ok(expr)                                                                                                               \
-    do {                                                                                                                              \
-        struct err ok_err_ = (expr);                                                                                                  \
-        if (err_failed(ok_err_))                                                                                                      \
-            fail_msg("%s: %s: %s", #expr, err_name(ok_err_.code), ok_err_.text);                                                      \
+#define assert_ok(expr)                                                                                                                              \
+    do {                                                                                                                                             \
+        struct err ok_err_ = (expr);                                                                                                                 \
+        if (err_failed(ok_err_))                                                                                                                     \
+            fail_msg("%s: %s: %s", #expr, err_name(ok_err_.code), ok_err_.text);                                                                     \
     } while (0)
-#define assert_err(expr, want, part)                                                                                                  \
-    do {                                                                                                                              \
-        struct err bad_err_ = (expr);                                                                                                 \
-        if (bad_err_.code != (want) || strstr(bad_err_.text, (part)) == NULL)                                                         \
-            fail_msg("%s: %s: %s", #expr, err_name(bad_err_.code), bad_err_.text);                                                    \
+#define assert_err(expr, want, part)                                                                                                                 \
+    do {                                                                                                                                             \
+        struct err bad_err_ = (expr);                                                                                                                \
+        if (bad_err_.code != (want) || strstr(bad_err_.text, (part)) == NULL)                                                                        \
+            fail_msg("%s: %s: %s", #expr, err_name(bad_err_.code), bad_err_.text);                                                                   \
     } while (0)
 
 static int

@@ -31,7 +31,11 @@ static void
 test_rfc6962_vectors(void **state)
 {
     (void)state;
-    static const struct { const char *leaf; size_t n; const char *start, *end; } vectors[] = {
+    static const struct {
+        const char *leaf;
+        size_t n;
+        const char *start, *end;
+    } vectors[] = {
         {"", 0, "6e340b9c", "afa01d"},
         {"\x00", 1, "fac54203", "c125"},
         {"\x10", 1, "aeb6bcfe", "6e77"},
@@ -39,8 +43,8 @@ test_rfc6962_vectors(void **state)
         {"\x30\x31", 2, "4e3bbb1f", "64d4"},
         {"\x40\x41\x42\x43", 4, "76e67dad", "87ef"},
         {"\x50\x51\x52\x53\x54\x55\x56\x57", 8, "ddb89be4", "c8c"},
-        {"\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f", 16,
-         "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328", ""},
+        {"\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f", 16, "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+         ""},
     };
     uint8_t leaves[8][32], root[32];
     for (unsigned i = 0; i < 8; i++) {
@@ -314,9 +318,18 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_rfc6962_vectors), TEST(test_proofs_against_brute_force), TEST(test_proofs_are_bounded), TEST(test_note),
-        TEST(test_vkey), TEST(test_origin_rules), TEST(test_append_and_reopen), TEST(test_pieces_make_the_same_files),
-        TEST(test_one_writer), TEST(test_heads), TEST(test_wrong_signer), TEST(test_scan),
+        TEST(test_rfc6962_vectors),
+        TEST(test_proofs_against_brute_force),
+        TEST(test_proofs_are_bounded),
+        TEST(test_note),
+        TEST(test_vkey),
+        TEST(test_origin_rules),
+        TEST(test_append_and_reopen),
+        TEST(test_pieces_make_the_same_files),
+        TEST(test_one_writer),
+        TEST(test_heads),
+        TEST(test_wrong_signer),
+        TEST(test_scan),
     };
     return cmocka_run_group_tests(tests, group_start, group_end);
 }

@@ -279,7 +279,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_every_operation_fails), TEST(test_power_loss), TEST(test_killed_50_times),
+        TEST(test_every_operation_fails),
+        TEST(test_power_loss),
+        TEST(test_killed_50_times),
     };
     return cmocka_run_group_tests(tests, group_start, group_end);
 }

@@ -414,11 +414,24 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_torn_end_is_cut), TEST(test_synced_end_is_missed), TEST(test_hashes_are_rebuilt),
-        TEST(test_wrong_hashes_are_told_from_wrong_records), TEST(test_changed_record), TEST(test_changed_record_and_hash),
-        TEST(test_damaged_frame), TEST(test_removed_last), TEST(test_removed_middle), TEST(test_reordered), TEST(test_inserted),
-        TEST(test_swapped_heads), TEST(test_removed_heads), TEST(test_torn_head_is_cut), TEST(test_forged_heads),
-        TEST(test_head_that_is_no_extension), TEST(test_truncated_files), TEST(test_verify_cannot_look),
+        TEST(test_torn_end_is_cut),
+        TEST(test_synced_end_is_missed),
+        TEST(test_hashes_are_rebuilt),
+        TEST(test_wrong_hashes_are_told_from_wrong_records),
+        TEST(test_changed_record),
+        TEST(test_changed_record_and_hash),
+        TEST(test_damaged_frame),
+        TEST(test_removed_last),
+        TEST(test_removed_middle),
+        TEST(test_reordered),
+        TEST(test_inserted),
+        TEST(test_swapped_heads),
+        TEST(test_removed_heads),
+        TEST(test_torn_head_is_cut),
+        TEST(test_forged_heads),
+        TEST(test_head_that_is_no_extension),
+        TEST(test_truncated_files),
+        TEST(test_verify_cannot_look),
         TEST(test_independent_verifier),
     };
     return cmocka_run_group_tests(tests, group_start, group_end);

@@ -33,10 +33,12 @@ write_estate(const char *calls, const char *owner_active)
     put("writ.yaml", text);
     snprintf(text, sizeof text, "ana: { name: Ana%s }\nben: { name: Ben%s }\n", owner_active, owner_active);
     put("people.yaml", text);
-    put("agents/bot.yaml", "purpose: p\nowner: ana\nbackup: ben\nkind: autonomous\nenvironment: test\nproves:\n  - unix: { uid: 64001, dedicated: true }\n"
-                           "tasks: [work]\ndefault_task: work\n");
-    put("agents/other.yaml", "purpose: p\nowner: ben\nbackup: ana\nkind: autonomous\nenvironment: test\nproves:\n  - unix: { uid: 64002, dedicated: true }\n"
-                             "tasks: [other]\ndefault_task: other\n");
+    put("agents/bot.yaml",
+        "purpose: p\nowner: ana\nbackup: ben\nkind: autonomous\nenvironment: test\nproves:\n  - unix: { uid: 64001, dedicated: true }\n"
+        "tasks: [work]\ndefault_task: work\n");
+    put("agents/other.yaml",
+        "purpose: p\nowner: ben\nbackup: ana\nkind: autonomous\nenvironment: test\nproves:\n  - unix: { uid: 64002, dedicated: true }\n"
+        "tasks: [other]\ndefault_task: other\n");
     put("destinations/d.yaml", "owner: ana\nenvironment: test\nsensitivity: confidential\nintegrity: untrusted\nserver:\n  command: [/bin/true]\n");
     snprintf(text, sizeof text, "purpose: the work\nlifetime: 1h\nidle: 10m\n%stools:\n  d/x: {}\n", calls);
     put("tasks/work.yaml", text);
@@ -145,8 +147,8 @@ request(const char *agent, struct peer_proof *proof)
     proof->n = 1;
     proof->pidfd = -1;
     const struct agent *a = estate_agent(estate, agent);
-    return (struct writ_request){.estate = estate, .agent = a, .task = a->default_task, .proof = proof, .strength = PROOF_USER, .why = "a test",
-                                 .by = BY_AGENT};
+    return (struct writ_request){
+        .estate = estate, .agent = a, .task = a->default_task, .proof = proof, .strength = PROOF_USER, .why = "a test", .by = BY_AGENT};
 }
 
 static struct writ *

@@ -34,7 +34,9 @@ static const struct {
     {"# only a comment\n", "null"},
     {"a: 1\n", "{\"a\":1}"},
     {"a: 1\r\nb:\r\n  - x\r\n", "{\"a\":1,\"b\":[\"x\"]}"},
-    {"\xef\xbb\xbf" "a: 1\n", "{\"a\":1}"},
+    {"\xef\xbb\xbf"
+     "a: 1\n",
+     "{\"a\":1}"},
     {"[yes, no, on, off, y, n]", "[\"yes\",\"no\",\"on\",\"off\",\"y\",\"n\"]"},
     {"[true, True, TRUE, false, tRUE]", "[true,true,true,false,\"tRUE\"]"},
     {"[~, null, Null, NULL, nuLL]", "[null,null,null,null,\"nuLL\"]"},
@@ -102,8 +104,8 @@ bad_syntax_is_refused_in_its_line(void **state)
 {
     static const struct {
         const char *text, *line;
-    } bad[] = {{"a:\n\t- b\n", "2:"}, {"a: [1, 2\n", "2:"}, {"a: b: c\n", "1:"}, {"a: 1\n- b\n", "2:"}, {"a: \"x\n", "1:"},
-               {"a: @x\n", "1:"},     {"a: `x`\n", "1:"},   {"a: {b\n", "2:"}, {"a: \"\\q\"\n", "1:"}, {"a: \"\\ud800\"\n", "1:"}};
+    } bad[] = {{"a:\n\t- b\n", "2:"}, {"a: [1, 2\n", "2:"}, {"a: b: c\n", "1:"}, {"a: 1\n- b\n", "2:"},  {"a: \"x\n", "1:"},
+               {"a: @x\n", "1:"},     {"a: `x`\n", "1:"},   {"a: {b\n", "2:"},   {"a: \"\\q\"\n", "1:"}, {"a: \"\\ud800\"\n", "1:"}};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (strncmp(read_yaml(bytes_str(bad[i].text)), bad[i].line, strlen(bad[i].line)) != 0)

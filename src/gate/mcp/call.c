@@ -51,8 +51,8 @@ record_decision(struct down *d, struct bytes name, bool sync, audit_done *done, 
         event.said[0] = (struct audit_said){"arguments", said};
         event.n_said = 1;
     }
-    struct err e = m.failed ? err_make(E_LIMIT, "the record of a decision is too large")
-                            : audit_append(d->session->gate->config.audit, &event, sync, done, ctx);
+    struct err e =
+        m.failed ? err_make(E_LIMIT, "the record of a decision is too large") : audit_append(d->session->gate->config.audit, &event, sync, done, ctx);
     buf_free(&m);
     return e;
 }

@@ -484,8 +484,7 @@ static void
 take_mcp(struct visit *v, const struct http_request *r, struct bytes destination, struct http_on *on)
 {
     if (destination.n == 0 || destination.n >= sizeof v->destination ||
-        (memcpy(v->destination, destination.at, destination.n),
-         estate_destination(v->endpoint->gate->snapshot->estate, v->destination) == NULL)) {
+        (memcpy(v->destination, destination.at, destination.n), estate_destination(v->endpoint->gate->snapshot->estate, v->destination) == NULL)) {
         http_problem(v->x, err_make(E_NOT_FOUND, "there is no such destination for this writ"));
         return;
     }

@@ -119,8 +119,7 @@ ask_tools(struct link *l, struct bytes cursor)
         l->pages = 0, l->list_again = false;
     l->listing = true;
     params_own(&params, l, cursor);
-    struct err e = params.failed ? err_make(E_LIMIT, "a cursor of %zu bytes", cursor.n)
-                                 : ask(l, BYTES("tools/list"), buf_bytes(&params), got_tools);
+    struct err e = params.failed ? err_make(E_LIMIT, "a cursor of %zu bytes", cursor.n) : ask(l, BYTES("tools/list"), buf_bytes(&params), got_tools);
     buf_free(&params);
     if (err_failed(e))
         fail(l, e);
@@ -306,8 +305,8 @@ may_start(const struct gate *g, const struct route *r)
 }
 
 struct err
-link_make(struct gate *g, struct snapshot *s, const struct destination *d, struct writ *writ, struct session *session,
-          const struct rpc *client, link_ready_fn *on_ready, void *ctx, struct link **out)
+link_make(struct gate *g, struct snapshot *s, const struct destination *d, struct writ *writ, struct session *session, const struct rpc *client,
+          link_ready_fn *on_ready, void *ctx, struct link **out)
 {
     struct route *route = gate_route(g, d->id);
     if (route == NULL)

@@ -257,8 +257,14 @@ send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes bo
         add(&h, w->names[i], bytes_make(w->secrets[i].at, w->secrets[i].n));
     uint64_t patience = l->destination->call_timeout_ms ? l->destination->call_timeout_ms : 60000;
     bool endless = s->is_get || (p && p->listen);
-    struct http_call_request r = {.method = verb, .url = l->destination->url, .headers = h.list, .n = h.n, .body = body, .no_retry = true,
-                                  .answer_ms = patience, .body_idle_ms = endless ? UINT64_MAX : patience};
+    struct http_call_request r = {.method = verb,
+                                  .url = l->destination->url,
+                                  .headers = h.list,
+                                  .n = h.n,
+                                  .body = body,
+                                  .no_retry = true,
+                                  .answer_ms = patience,
+                                  .body_idle_ms = endless ? UINT64_MAX : patience};
     struct err e = http_call(l->route->client, &r, &stream_on, s, &s->call);
     arena_free(&a);
     if (err_failed(e)) {

@@ -358,8 +358,14 @@ spawn(struct link *l, struct server *v, char **env, char ids[2][16])
         {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&v->out},
         {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&v->err},
     };
-    uv_process_options_t options = {.exit_cb = exited, .file = l->gate->config.self, .args = (char **)(uintptr_t)args, .env = env, .cwd = d->cwd,
-                                    .flags = UV_PROCESS_DETACHED, .stdio_count = 3, .stdio = stdio};
+    uv_process_options_t options = {.exit_cb = exited,
+                                    .file = l->gate->config.self,
+                                    .args = (char **)(uintptr_t)args,
+                                    .env = env,
+                                    .cwd = d->cwd,
+                                    .flags = UV_PROCESS_DETACHED,
+                                    .stdio_count = 3,
+                                    .stdio = stdio};
     int status = uv_spawn(loop_uv(l->gate->config.loop), &v->process, &options);
     if (status != 0)
         return err_make(E_UPSTREAM, "its server could not be started: %s", uv_strerror(status));

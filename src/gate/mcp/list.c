@@ -21,8 +21,12 @@ shown(struct down *d, const struct json *tool)
     const struct tool *pinned = destination_tool(d->destination, json_text(tool, "name"));
     if (pinned == NULL || err_failed(tool_digest(tool, digest)) || memcmp(digest, pinned->digest, 32) != 0)
         return false;
-    struct call call = {.writ = d->session->writ, .destination = d->destination, .tool = pinned, .name = bytes_str(pinned->name),
-                        .seen = writ_seen(g->config.writs, d->session->writ), .now_ms = g->config.env->now_ms(g->config.env)};
+    struct call call = {.writ = d->session->writ,
+                        .destination = d->destination,
+                        .tool = pinned,
+                        .name = bytes_str(pinned->name),
+                        .seen = writ_seen(g->config.writs, d->session->writ),
+                        .now_ms = g->config.env->now_ms(g->config.env)};
     return decide_listed(d->snapshot, &call, g->scratch, &d->arena);
 }
 

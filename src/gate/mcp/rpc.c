@@ -5,7 +5,7 @@ check_envelope(const struct rpc *m)
 {
     if (m->root->type != JSON_OBJECT)
         return err_make(E_PROTOCOL, m->root->type == JSON_ARRAY ? "JSON-RPC batches are not accepted; send one message at a time"
-                                                               : "a JSON-RPC message is an object");
+                                                                : "a JSON-RPC message is an object");
     if (!bytes_is(json_text(m->root, "jsonrpc"), "2.0"))
         return err_make(E_PROTOCOL, "\"jsonrpc\" must be \"2.0\"");
     if (m->id && m->id->type != JSON_STRING && m->id->type != JSON_INT)
