@@ -115,7 +115,7 @@ const struct table table_secret = {"destinations/NAME.yaml: a sealed secret, bel
 
 static const struct field limits[] = {{"call_timeout", FIELD_DURATION, AT(limits_file, call_timeout_ms), 0, NULL, "60s", "longest time of one call"},
                                       {"result_bytes", FIELD_SIZE, AT(limits_file, result_bytes), 0, NULL, "4MiB", "largest result of one call"},
-                                      {"concurrency", FIELD_COUNT, AT(limits_file, concurrency), 0, NULL, "8", "calls of one writ at the same time"},
+                                      {"concurrency", FIELD_COUNT, AT(limits_file, concurrency), 0, NULL, "32", "calls of one writ at the same time"},
                                       END};
 const struct table table_limits = {"destinations/NAME.yaml: limits", limits};
 

@@ -142,7 +142,7 @@ def main():
         h.start()
         idle = rss(h.process.pid)
         h.pin("stub")
-        h.destination("stub", url, {"echo": "{ effect: read }"})
+        h.destination("stub", url, {"echo": "{ effect: read }"}, more="limits: { concurrency: 64 }\n")
         h.task("work", {"stub/echo": "{}"})
         time.sleep(1)
         child, life, listener, endpoint = open_endpoint(h)

@@ -329,6 +329,15 @@ call_take(struct down *d)
         refuse(d, name, "the tool is not as it was pinned; a person must look at the change", edit);
         return;
     }
+    if (d->decision.outcome == OUTCOME_ALLOW && d->destination->concurrency &&
+        running_calls(g->config.writs, d->session->writ, d->destination->id) > d->destination->concurrency) {
+        char reason[160], edit[160];
+        snprintf(reason, sizeof reason, "%u calls of this writ are under way at %s; wait for an answer", d->destination->concurrency,
+                 d->destination->id);
+        snprintf(edit, sizeof edit, "%s:%d (limits: concurrency)", d->destination->place.file, d->destination->place.line);
+        refuse(d, name, reason, edit);
+        return;
+    }
     if (d->decision.outcome == OUTCOME_ALLOW) {
         allow(d, name);
         return;

@@ -3,6 +3,8 @@
 
 #include "gate/mcp/mcp.h"
 
+#define PASS_MS 60000 /* for what is passed on without being a call */
+
 /* ----------------------------------------------------------------------------------------------------------- downs */
 
 struct down *
@@ -463,9 +465,19 @@ find_method(const struct session *s, struct bytes name)
 /* ------------------------------------------------------------------------------------------------------- a request */
 
 static void
+unanswered(void *ctx)
+{
+    struct down *d = ctx;
+    d->deadline = NULL;
+    down_fail(d, err_make(E_TIMEOUT, "%s did not answer within %d s", d->session->destination, PASS_MS / 1000));
+}
+
+static void
 dispatch(struct down *d)
 {
     const struct method *m = find_method(d->session, d->rpc.method);
+    if (m->take != call_take && m->take != take_listen) /* a call has its destination's deadline, a subscription none */
+        d->deadline = loop_after(d->session->gate->config.loop, PASS_MS, unanswered, d);
     m->take(d); /* found before the link was started */
 }
 
