@@ -1,5 +1,6 @@
 /* Who or what, why, and what to edit when the answer was no: in sentences. Facts travel beside them for programs. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "serve/inner.h"
 
@@ -57,6 +58,44 @@ say_tasks(struct sentences *s, const struct agent *a)
             *t == a->default_task ? ", its default" : "", (*t)->place.file, (*t)->place.line, buf_text(&list),
             (unsigned long long)((*t)->lifetime_ms / 60000));
         buf_free(&list);
+    }
+}
+
+static bool
+runs_as(const struct agent *a, int uid)
+{
+    for (size_t i = 0; i < a->n_claims; i++)
+        if (a->claims[i].uid == uid)
+            return true;
+    return false;
+}
+
+/* Law 5: where a server runs under the agent's own user, its secrets are the agent's to read, and that has to be said. */
+static void
+say_server(struct sentences *s, const struct agent *a, const struct destination *d)
+{
+    if (d->kind != UPSTREAM_STDIO)
+        return;
+    if (d->user)
+        say(s, "The server of %s runs as %s, so its secrets are not the agent's to read.", d->id, d->user);
+    else if (runs_as(a, (int)geteuid()))
+        say(s,
+            "The server of %s runs under the agent's own user: whatever secrets it is given, the agent can read them. Declare `user` for it (%s:%d).",
+            d->id, d->place.file, d->place.line);
+    else
+        say(s, "The server of %s runs as Writ's own user.", d->id);
+}
+
+static void
+say_servers(struct sentences *s, const struct estate *e, const struct agent *a)
+{
+    for (size_t i = 0; i < e->n_destinations; i++) {
+        bool used = false;
+        for (const struct task **t = a->tasks; t && *t; t++)
+            for (size_t k = 0; k < (*t)->n_grants; k++)
+                used |= (*t)->grants[k].destination == &e->destinations[i];
+        if (used)
+            say_server(s, a, &e->destinations[i]);
     }
 }
 
@@ -125,6 +164,7 @@ explain_agent(struct serve *sv, const struct snapshot *snap, struct bytes id, st
         say(&s, "It can do nothing: %s. `writ restore` lifts that.", why);
     say_observe(&s, snap->estate, a->id);
     say_tasks(&s, a);
+    say_servers(&s, snap->estate, a);
     writs_json(sv->writs, a->id, true, &writs);
     say_access(&s, a, buf_bytes(&writs));
     snprintf(edit, sizeof edit, "%s:%d (agent)", a->place.file, a->place.line);

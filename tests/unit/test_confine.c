@@ -883,6 +883,17 @@ unprivileged_landlock(void **state)
 }
 
 /* The probes are real: with no wall wanted, these get through (no_new_privs and dropped capabilities stay). */
+/* Some machines, and every chroot, refuse user namespaces to everyone: then a refusal inside proves nothing, and is none of ours. */
+static bool
+has_user_namespaces(void)
+{
+    int status = 1;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(unshare(CLONE_NEWUSER) != 0);
+    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 static int
 unconfined(void)
 {
@@ -901,7 +912,10 @@ unconfined(void)
         wrong += run_probe(UNCONFINED, always[i], false, &reached) != STOPPED;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bool outside = strcmp(names[i], "host_udp") == 0 || strcmp(names[i], "kill_host") == 0;
+        bool spaces = strstr(names[i], "user_namespace") || strcmp(names[i], "clone3_hidden_flags") == 0;
         int got = run_probe(UNCONFINED, names[i], false, &reached);
+        if (spaces && got == STOPPED && !has_user_namespaces())
+            continue;
         if (got == (outside ? STOPPED : THROUGH) || got == UNTRIED)
             continue;
         print_error("without walls: %s: got %d\n", names[i], got);
