@@ -44,10 +44,10 @@ makefile=$build/objects.mk
 {
     echo "all: $build/librooms.a"
     list=
-    for f in $(cd "$root" && find src/base src/cedar src/tlog src/net src/store src/keys src/estate src/identity src/writ src/audit src/decide src/gate \
+    for f in $(cd "$root" && find src/base src/cedar src/tlog src/net src/store src/keys src/estate src/identity src/writ src/audit src/decide src/gate src/serve src/confine src/cli \
         -name '*.c' | sort) $generated; do
         case $f in
-        *keys/main.c) continue ;;
+        *keys/main.c | *cli/main.c) continue ;;
         *.h) continue ;;
         esac
         from=$root/$f

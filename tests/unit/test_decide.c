@@ -116,6 +116,8 @@ struct scene {
     struct decision d;
 };
 
+static char purpose[] = "p";
+
 static void
 scene_make(struct scene *k, const char *policies, const char *observe)
 {
@@ -127,7 +129,7 @@ scene_make(struct scene *k, const char *policies, const char *observe)
     k->writ = (struct writ){.instance = &k->instance,
                             .agent = estate_agent(k->s->estate, "bot"),
                             .task = estate_task(k->s->estate, "work"),
-                            .purpose = (char[]){"p"},
+                            .purpose = purpose,
                             .confined = true};
     k->call = (struct call){.writ = &k->writ, .now_ms = env_real()->now_ms(env_real())};
 }
