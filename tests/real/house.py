@@ -14,12 +14,31 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-WRIT = os.environ.get("WRIT_BIN", os.path.join(ROOT, "build/src/cli/writ"))
-MODULES = os.environ.get("WRIT_NODE_MODULES", os.path.join(ROOT, "build/node/node_modules"))
+IS_ROOT = os.geteuid() == 0
+
+
+def for_everyone(path):
+    """Agents run as other users: what they must run is copied to where they can, when a folder above it is closed to them (a clone below /root, say)."""
+    path, above = os.path.realpath(path), os.path.realpath(path)
+    while above != "/" and os.path.exists(above):
+        if not os.stat(above).st_mode & 0o001:
+            break
+        above = os.path.dirname(above)
+    if not IS_ROOT or above == "/" or not os.path.exists(path):
+        return path
+    folder = tempfile.mkdtemp(prefix="writ-copy-")
+    atexit.register(shutil.rmtree, folder, True)
+    os.chmod(folder, 0o755)
+    to = os.path.join(folder, os.path.basename(path))
+    shutil.copytree(path, to, symlinks=True) if os.path.isdir(path) else shutil.copy(path, to)
+    return to
+
+
+WRIT = for_everyone(os.environ.get("WRIT_BIN", os.path.join(ROOT, "build/src/cli/writ")))
+MODULES = for_everyone(os.environ.get("WRIT_NODE_MODULES", os.path.join(ROOT, "build/node/node_modules")))
 NODE = os.path.join(MODULES, ".bin/node") if os.path.exists(os.path.join(MODULES, ".bin/node")) else shutil.which("node")
 FILES_SERVER = os.path.join(MODULES, "@modelcontextprotocol/server-filesystem/dist/index.js")
 FIXTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "node/fixture.mjs")
-IS_ROOT = os.geteuid() == 0
 READER, BOT, STRANGER, SERVER_USER = 64001, 64002, 64003, 64010
 DEADLINE = 30 * float(os.environ.get("WRIT_TEST_PATIENCE", "1"))
 

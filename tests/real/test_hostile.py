@@ -24,7 +24,7 @@ import hostile_cases as cases
 import house as house_module
 from house import DEADLINE, IS_ROOT, READER, BOT, ROOT, STRANGER, House, proof
 
-ASAN = os.environ.get("WRIT_ASAN_BIN", os.path.join(ROOT, "build/asan/src/cli/writ"))
+ASAN = house_module.for_everyone(os.environ.get("WRIT_ASAN_BIN", os.path.join(ROOT, "build/asan/src/cli/writ")))
 EVIL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "evil.py")
 ADMIN_UID = 0 if IS_ROOT else os.geteuid()
 GROWTH_KB = 160 * 1024  # of resident memory over the whole module; ASan's own bookkeeping is the larger part of it
