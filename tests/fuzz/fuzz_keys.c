@@ -4,6 +4,7 @@
  * that is accepted holds to the limits; a signer that is asked anything always answers one whole message, signs no smaller tree than
  * before, and gives no secret to another destination than its own.
  */
+#include <openssl/crypto.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +116,7 @@ open_signer(void)
         return &s;
     snprintf(place, sizeof place, "/dev/shm/fuzz_keys.XXXXXX");
     REQUIRE(mkdtemp(place));
+    OPENSSL_init_crypto(0, NULL); /* first, so that its own clean-up at exit comes after ours */
     atexit(clean_up);
     env = *env_real();
     env.now_ms = fixed_now;
