@@ -132,7 +132,7 @@ class Place:
         tools["read"] = "{ effect: read, sinks: { path: path } }"
         lines, http = self.modes()
         limits = "limits: { call_timeout: 2s }\n"
-        h.destination("good", {"command": [sys.executable, EVIL, "honest"]}, tools)
+        h.destination("good", {"command": [sys.executable, EVIL, "honest"]}, tools, more="limits: { concurrency: 1024 }\n")
         for name in lines:
             h.destination(name, {"command": [sys.executable, EVIL, name[2:]]}, tools, more=limits)
         for name in http:

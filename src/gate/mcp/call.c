@@ -79,12 +79,12 @@ call_over(struct down *d, const char *status, size_t bytes)
 
 /* What was refused and by which policy, and nothing else: no argument of others, no path of the estate, no place of a policy. */
 static void
-tell_refusal(struct down *d)
+tell_refusal(struct down *d, const char *denied)
 {
     const struct decision *v = &d->decision;
     struct buf data = buf_make(8192), text = buf_make(1024);
     json_open(&data, '{');
-    json_member_str(&data, "code", v->outcome == OUTCOME_STEP_UP ? "approval_required" : v->outcome == OUTCOME_DEFER ? "deferred" : "denied");
+    json_member_str(&data, "code", v->outcome == OUTCOME_STEP_UP ? "approval_required" : v->outcome == OUTCOME_DEFER ? "deferred" : denied);
     json_member_str(&data, "call", d->call);
     json_key(&data, "policies");
     json_open(&data, '[');
@@ -101,7 +101,7 @@ tell_refusal(struct down *d)
 }
 
 static void
-refuse(struct down *d, struct bytes name, const char *reason, const char *edit)
+refuse_as(struct down *d, struct bytes name, const char *code, const char *reason, const char *edit)
 {
     struct decision *v = &d->decision;
     v->outcome = OUTCOME_DENY;
@@ -114,7 +114,13 @@ refuse(struct down *d, struct bytes name, const char *reason, const char *edit)
     if (err_failed(e))
         down_fail(d, e);
     else
-        tell_refusal(d);
+        tell_refusal(d, code);
+}
+
+static void
+refuse(struct down *d, struct bytes name, const char *reason, const char *edit)
+{
+    refuse_as(d, name, "denied", reason, edit);
 }
 
 /* Arguments that do not fit are told as a tool's result (SEP-1303), so that the model can mend them. */
@@ -335,7 +341,7 @@ call_take(struct down *d)
         snprintf(reason, sizeof reason, "%u calls of this writ are under way at %s; wait for an answer", d->destination->concurrency,
                  d->destination->id);
         snprintf(edit, sizeof edit, "%s:%d (limits: concurrency)", d->destination->place.file, d->destination->place.line);
-        refuse(d, name, reason, edit);
+        refuse_as(d, name, "busy", reason, edit);
         return;
     }
     if (d->decision.outcome == OUTCOME_ALLOW) {
@@ -348,7 +354,7 @@ call_take(struct down *d)
     if (err_failed(e))
         down_fail(d, e);
     else
-        tell_refusal(d);
+        tell_refusal(d, "denied");
 }
 
 /* A server's error code goes through, but for Writ's own: it may not speak in Writ's name. */
