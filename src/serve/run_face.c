@@ -32,7 +32,8 @@ struct run {
     int fd;
     uv_poll_t poll;
     int peer_pid, peer_uid, peer_gid;
-    struct peer_proof proof;
+    struct peer_proof *proof; /* while the writ is being opened: 16 KB that nothing needs afterwards */
+    int agent_pid;
     struct writ *writ;
     struct endpoint *endpoint;
     int listener;  /* handed over, until the endpoint takes it */
@@ -45,13 +46,22 @@ struct run {
 /* ----------------------------------------------------------------------------------------------------------- ending */
 
 static void
+forget_proof(struct run *r)
+{
+    if (r->proof)
+        peer_proof_free(r->proof);
+    free(r->proof);
+    r->proof = NULL;
+}
+
+static void
 run_closed(uv_handle_t *h)
 {
     struct run *r = h->data;
     close(r->fd);
     if (r->listener >= 0)
         close(r->listener);
-    peer_proof_free(&r->proof);
+    forget_proof(r);
     free(r);
 }
 
@@ -126,7 +136,7 @@ give_endpoint(struct run *r)
     struct serve *s = r->runs->serve;
     int fd = r->listener;
     r->listener = -1;
-    return endpoint_open(s->gate, r->writ, fd, r->secret, r->agent_uid, r->proof.chain[0].pid, &r->endpoint);
+    return endpoint_open(s->gate, r->writ, fd, r->secret, r->agent_uid, r->agent_pid, &r->endpoint);
 }
 
 static void
@@ -162,6 +172,7 @@ opened(struct err e, struct writ *writ, void *ctx)
     struct run *r = ctx;
     r->opening = false;
     r->writ = writ;
+    forget_proof(r);
     if (r->done) { /* the peer left meanwhile */
         if (writ) {
             writ_close(r->runs->serve->writs, writ, WRIT_COMPLETED, "its process left before it began", "agent", NULL, NULL);
@@ -187,9 +198,15 @@ attest_child(struct run *r, int pid)
 {
     struct process child;
     TRY(process_read(pid, &child));
-    TRY(peer_attest(r->runs->serve->env, pid, child.uid, child.gid, -1, &r->proof));
-    for (size_t i = 1; i < r->proof.n; i++)
-        if (r->proof.chain[i].pid == r->peer_pid) {
+    forget_proof(r);
+    r->proof = calloc(1, sizeof *r->proof);
+    if (r->proof == NULL)
+        return err_make(E_MEMORY, "no memory for a proof");
+    r->proof->pidfd = -1;
+    TRY(peer_attest(r->runs->serve->env, pid, child.uid, child.gid, -1, r->proof));
+    for (size_t i = 1; i < r->proof->n; i++)
+        if (r->proof->chain[i].pid == r->peer_pid) {
+            r->agent_pid = pid;
             r->agent_uid = child.uid;
             return err_ok();
         }
@@ -272,7 +289,7 @@ open_writ(struct run *r, const struct json *m)
     if (!err_failed(e))
         e = attest_child(r, pid);
     if (!err_failed(e))
-        e = agent_resolve(snap->estate, &r->proof, agent, &who);
+        e = agent_resolve(snap->estate, r->proof, agent, &who);
     if (!err_failed(e))
         e = agent_task(who.agent, snap->estate, wanted, &task);
     if (!err_failed(e) && on_behalf_of[0] && estate_person(snap->estate, on_behalf_of) == NULL)
@@ -282,7 +299,7 @@ open_writ(struct run *r, const struct json *m)
         struct writ_request q = {.estate = snap->estate,
                                  .agent = who.agent,
                                  .task = task,
-                                 .proof = &r->proof,
+                                 .proof = r->proof,
                                  .strength = who.strength,
                                  .why = who.why,
                                  .purpose = json_text(m, "purpose"),
@@ -311,7 +328,7 @@ resume_writ(struct run *r, const struct json *m)
     struct writ *writ = writ_find(s->writs, json_text(m, "writ"));
     if (writ == NULL)
         return err_make(E_NOT_FOUND, "there is no such writ");
-    const struct process *was = &writ->instance->process, *is = &r->proof.chain[0];
+    const struct process *was = &writ->instance->process, *is = &r->proof->chain[0];
     struct err e = err_ok();
     if (was->pid != is->pid || was->start != is->start || was->uid != is->uid)
         e = err_make(E_PROOF, "that writ belongs to another process");
@@ -416,7 +433,6 @@ accept_one(struct runs *runs, int fd)
     if (r == NULL)
         return err_make(E_BUSY, "too many runs");
     *r = (struct run){.runs = runs, .fd = fd, .peer_pid = cred.pid, .peer_uid = (int)cred.uid, .peer_gid = (int)cred.gid, .listener = -1};
-    r->proof.pidfd = -1;
     if (uv_poll_init(loop_uv(runs->serve->loop), &r->poll, fd) != 0) {
         free(r);
         return err_make(E_SYSTEM, "cannot watch a connection");
