@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Make room for the mark "…" behind the last whole character, and let nothing follow it. */
 static void
@@ -214,4 +215,26 @@ text_nearest(struct cedar_str word, const char *const *list, size_t n)
             least = d, best = list[i];
     }
     return best;
+}
+
+/* -------------------------------------------------------------------------------------------------------------- outputs */
+
+bool
+output_take(struct buf *b, struct cedar_output *out)
+{
+    buf_putc(b, 0);
+    bool ok = !b->failed;
+    *out = ok ? (struct cedar_output){(char *)b->at, b->n - 1} : (struct cedar_output){NULL, 0};
+    if (ok)
+        *b = buf_make(b->max);
+    else
+        buf_free(b);
+    return ok;
+}
+
+void
+cedar_output_free(struct cedar_output *o)
+{
+    free(o->at);
+    *o = (struct cedar_output){NULL, 0};
 }

@@ -77,4 +77,7 @@ struct text error_text(struct cedar_error *e);
 /* text_nearest(word, list, n): the entry of ${list} at most two edits away from ${word}, or NULL. For "did you mean". */
 const char *text_nearest(struct cedar_str word, const char *const *list, size_t n);
 
+/* output_take(b, out): hand the bytes of a buffer to the caller of the library. False when the buffer failed; it is empty afterwards. */
+bool output_take(struct buf *b, struct cedar_output *out);
+
 #endif
