@@ -175,4 +175,26 @@ void cedar_output_free(struct cedar_output *o);
 
 /* ------------------------------------------------------------------------------------------------------------- schemas from MCP tool sets */
 
+struct cedar_schema;
+
+/* All false: numbers are decimals, objects are entities, annotations of the stub are left out, and what cannot be exact is refused. */
+struct cedar_mcp_options {
+    bool outputs;            /* also context.output, from outputSchema */
+    bool objects_as_records; /* an object without a schema for further members is a record, not an entity */
+    bool keep_annotations;   /* @mcp_principal … of the stub stay in the schema */
+    bool flat;               /* one namespace only: Ns::a::Input::b becomes Ns::a_Input_b */
+    bool numbers_opaque;     /* a number is an entity Number that can only be compared for equality */
+    bool deduplicate;        /* equal enums and flat objects of several tools become one type */
+    bool lossy;              /* as the official generator does: what is not exact is approximated without a word */
+};
+
+/*
+ * cedar_schema_from_mcp(tools, stub, options, out, error): a schema with an action for each tool. ${tools}: the result of MCP tools/list, a
+ * list of tools, or one tool, in JSON. ${stub}: a schema in Cedar syntax with exactly one namespace, whose annotations say what is what:
+ * @mcp_principal and @mcp_resource on entity types, @mcp_context("key") on types every context holds, @mcp_action on parent actions.
+ * Errors name the tool and the path in its schema.
+ */
+bool cedar_schema_from_mcp(struct cedar_str tools, struct cedar_str stub, const struct cedar_mcp_options *options, struct cedar_schema **out,
+                           struct cedar_error *error);
+
 #endif
