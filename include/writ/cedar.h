@@ -167,6 +167,60 @@ void cedar_output_free(struct cedar_output *o);
 
 /* ----------------------------------------------------------------------------------------------------------------------------- validation */
 
+/*
+ * What is wrong with a policy before any request: with a schema, the findings of Cedar's strict validator in the official engine's
+ * words; and the lint, which finds policies that can do nothing, with or without a schema.
+ */
+enum cedar_finding_kind {
+    CEDAR_FINDING_ERROR,   /* the policy does not validate */
+    CEDAR_FINDING_WARNING, /* it does, but look at it */
+    CEDAR_FINDING_LINT,    /* not from the official validator: cedar_lint */
+};
+
+struct cedar_finding {
+    enum cedar_finding_kind kind;
+    size_t policy;                  /* index in the set */
+    struct cedar_str message, help; /* help.n == 0: none. Whole, never cut. */
+    size_t start, end;              /* bytes in the file of the policy, [start, end); 0, 0: no place is known (policies from JSON) */
+    unsigned line, column;          /* of start, from 1; 0, 0 without a place */
+};
+
+/* Findings in the order of the policies; within a policy by place. Memory of their own: they outlive policies and schema. */
+struct cedar_findings {
+    const struct cedar_finding *at;
+    size_t n;
+    size_t n_errors;
+};
+void cedar_findings_free(struct cedar_findings *f); /* NULL is fine */
+
+/* Documented bounds; see docs/cedar.md. */
+#define CEDAR_MAX_FINDINGS 10000u
+#define CEDAR_MAX_VALIDATION_STEPS (1u << 28) /* of one policy: request environments times nodes of its condition, about */
+
+struct cedar_validation {
+    bool levels;     /* check the depth of entity dereferences (RFC 76), too: at most ${level} */
+    unsigned level;
+};
+
+struct cedar_schema;
+
+/*
+ * cedar_validate(policies, schema, options, out, error): validate static policies, templates and links against ${schema}, as the
+ * official strict validator does. ${options} may be NULL: no level check. *${out} is to be freed with cedar_findings_free; the set
+ * validates when n_errors == 0. False with CEDAR_LIMIT when there are more findings than CEDAR_MAX_FINDINGS or one policy takes more
+ * than CEDAR_MAX_VALIDATION_STEPS, with CEDAR_MEMORY when memory is short: then nothing is known and nobody should use the policies.
+ */
+bool cedar_validate(const struct cedar_policies *policies, const struct cedar_schema *schema, const struct cedar_validation *options,
+                    struct cedar_findings **out, struct cedar_error *error);
+
+/*
+ * cedar_lint(policies, schema, out, error): policies whose condition is false for every request that their scope admits, or that end in
+ * an error for every one of them. Cedar skips a policy that errors, so a forbid of this kind forbids nothing. ${schema} may be NULL;
+ * with one, what it says about types is used, too. Findings are of kind CEDAR_FINDING_LINT and never wrong: a policy is named only when
+ * no entities and no request can make it apply.
+ */
+bool cedar_lint(const struct cedar_policies *policies, const struct cedar_schema *schema, struct cedar_findings **out, struct cedar_error *error);
+
 /* -------------------------------------------------------------------------------------------------------------------- the compiled engine */
 
 /* --------------------------------------------------------------------------------------------------------------------- partial evaluation */
