@@ -32,7 +32,8 @@ enum cedar_code {
 struct cedar_error {
     enum cedar_code code;
     unsigned line, column; /* from 1; 0 when there is none */
-    char text[320];        /* what is wrong and, where it helps, "did you mean …" */
+    char text[1024];       /* what is wrong; what does not fit is cut at a character and ends in "…" */
+    char help[512];        /* how to mend it ("did you mean …"); empty when there is nothing to say */
 };
 
 /* Documented bounds; see docs/cedar.md. */
@@ -164,6 +165,46 @@ void cedar_output_free(struct cedar_output *o);
 /* -------------------------------------------------------------------------------------------------------- policies: JSON, text, templates */
 
 /* -------------------------------------------------------------------------------------------------------------------------------- schemas */
+
+/*
+ * A schema says which entity types, attributes, tags and actions there are. Immutable, reference-counted, read by any number of threads.
+ * It has two forms, Cedar's own and JSON; a reader takes both to the same struct cedar_schema.
+ */
+struct cedar_schema;
+enum cedar_schema_form {
+    CEDAR_SCHEMA_CEDAR,
+    CEDAR_SCHEMA_JSON,
+    CEDAR_SCHEMA_JSON_RESOLVED, /* only as a target: every name in full, common types told from entity types */
+};
+
+#define CEDAR_MAX_SCHEMA_BYTES (4u << 20)
+
+/*
+ * cedar_schema_parse(text, name, out, error): read a schema in Cedar syntax and resolve it: every name must be declared, common types and
+ * action groups must not run in circles. ${name} is kept for people (a file name). cedar_schema_parse_json: the same from JSON.
+ */
+bool cedar_schema_parse(struct cedar_str text, const char *name, struct cedar_schema **out, struct cedar_error *error);
+bool cedar_schema_parse_json(struct cedar_str text, const char *name, struct cedar_schema **out, struct cedar_error *error);
+struct cedar_schema *cedar_schema_ref(struct cedar_schema *s);
+void cedar_schema_unref(struct cedar_schema *s); /* NULL is fine */
+struct cedar_str cedar_schema_name(const struct cedar_schema *s);
+
+/*
+ * cedar_schema_convert(text, from, to, out, error): from one form to another, or, with both the same, to its usual layout. Names need not
+ * be declared unless the target is RESOLVED: a text may be a part of a schema.
+ */
+bool cedar_schema_convert(struct cedar_str text, enum cedar_schema_form from, enum cedar_schema_form to, struct cedar_output *out,
+                          struct cedar_error *error);
+
+/*
+ * Entities and contexts in JSON, read by a schema: where it expects an entity or an extension value the escapes __entity and __extn may be
+ * left out; what does not conform is an error; the schema's actions are added to the store.
+ */
+bool cedar_entities_json_schema(struct cedar_str text, const struct cedar_schema *schema, struct cedar_entities **out, struct cedar_error *error);
+struct cedar_value *cedar_context_json_schema(struct cedar_scratch *s, struct cedar_str text, const struct cedar_schema *schema,
+                                              const struct cedar_uid *action, struct cedar_error *error);
+/* cedar_request_check(schema, request, error): is this a request the schema knows: its action, both types for that action, its context? */
+bool cedar_request_check(const struct cedar_schema *schema, const struct cedar_request *request, struct cedar_error *error);
 
 /* ----------------------------------------------------------------------------------------------------------------------------- validation */
 

@@ -33,7 +33,7 @@ put(struct text *t, const char *at, size_t n)
 __attribute__((format(printf, 2, 0))) static void
 add(struct text *t, const char *fmt, va_list ap)
 {
-    char piece[512];
+    char piece[1024];
     int n = vsnprintf(piece, sizeof piece, fmt, ap);
     if (n > 0)
         put(t, piece, (size_t)n < sizeof piece ? (size_t)n : sizeof piece - 1);
@@ -160,6 +160,7 @@ error_set(struct cedar_error *e, enum cedar_code code, unsigned line, unsigned c
     e->line = line;
     e->column = column;
     e->text[0] = 0;
+    e->help[0] = 0;
     va_start(ap, fmt);
     add(&t, fmt, ap);
     va_end(ap);
@@ -177,6 +178,17 @@ error_text(struct cedar_error *e)
 {
     size_t n = strlen(e->text);
     return (struct text){e->text, n, sizeof e->text};
+}
+
+bool
+error_help(struct cedar_error *e, const char *fmt, ...)
+{
+    struct text t = {e->help, 0, sizeof e->help};
+    va_list ap;
+    va_start(ap, fmt);
+    add(&t, fmt, ap);
+    va_end(ap);
+    return false;
 }
 
 /* Levenshtein distance, for words shorter than 32 characters. */

@@ -74,6 +74,9 @@ bool error_memory(struct cedar_error *e);
 /* error_text(e): where to go on writing behind what error_set wrote. */
 struct text error_text(struct cedar_error *e);
 
+/* error_help(e, fmt, …): say in e->help, after error_set, how to mend it. Returns false. */
+bool error_help(struct cedar_error *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* text_nearest(word, list, n): the entry of ${list} at most two edits away from ${word}, or NULL. For "did you mean". */
 const char *text_nearest(struct cedar_str word, const char *const *list, size_t n);
 
