@@ -164,6 +164,53 @@ void cedar_output_free(struct cedar_output *o);
 
 /* -------------------------------------------------------------------------------------------------------- policies: JSON, text, templates */
 
+/*
+ * cedar_error_show(text, error, out): the error as a person reads it: the line of ${text} it is in, a caret under the place, what is
+ * wrong. ${text} is what was parsed. False when out of memory.
+ */
+bool cedar_error_show(struct cedar_str text, const struct cedar_error *error, struct cedar_output *out);
+
+/*
+ * The official JSON form. cedar_policies_json reads a policy set {"templates": {id: policy}, "staticPolicies": {id: policy},
+ * "templateLinks": [{"templateId", "newId", "values"}]}; cedar_policy_json one policy or template, as a set of one with the id "policy0".
+ * The trees are those that the same policies as text would give, but without places. ${name} is what cedar_policy_file answers.
+ */
+bool cedar_policies_json(struct cedar_str text, const char *name, struct cedar_policies **out, struct cedar_error *error);
+bool cedar_policy_json(struct cedar_str text, const char *name, struct cedar_policies **out, struct cedar_error *error);
+/* The whole set, and policy ${i} of it (a link as what it stands for), in that form. False: CEDAR_MEMORY or CEDAR_LIMIT. */
+bool cedar_policies_to_json(const struct cedar_policies *p, struct cedar_output *out, struct cedar_error *error);
+bool cedar_policy_to_json(const struct cedar_policies *p, size_t i, struct cedar_output *out, struct cedar_error *error);
+/* Policy ${i} as text, as the official engine prints a policy that it got as JSON. cedar_policies_to_text: all but the links. */
+bool cedar_policy_to_text(const struct cedar_policies *p, size_t i, struct cedar_output *out, struct cedar_error *error);
+bool cedar_policies_to_text(const struct cedar_policies *p, struct cedar_output *out, struct cedar_error *error);
+
+/*
+ * cedar_format(text, width, indent, out, error): the policies of ${text} laid out as the official formatter does, comments kept. Its
+ * defaults are a ${width} of 80 columns and an ${indent} of 2.
+ */
+bool cedar_format(struct cedar_str text, unsigned width, unsigned indent, struct cedar_output *out, struct cedar_error *error);
+
+/* Templates. A template is a policy of the set that takes no part in decisions; each link of it is one more policy that does. */
+bool cedar_policy_is_template(const struct cedar_policies *p, size_t i);
+/* cedar_policies_find(p, id, i): the policy, template or link called ${id}. */
+bool cedar_policies_find(const struct cedar_policies *p, struct cedar_str id, size_t *i);
+
+/* What fills the slots ?principal and ?resource; NULL: nothing does. */
+struct cedar_link {
+    struct cedar_str template_id, id;
+    const struct cedar_uid *principal, *resource;
+};
+/* cedar_policy_link(p, i, out): false when policy ${i} is no link. Strings and uids live as long as the set. */
+bool cedar_policy_link(const struct cedar_policies *p, size_t i, struct cedar_link *out);
+/*
+ * cedar_policies_link(p, links, n, out, error): a new set with ${n} links behind the policies of ${p}. Each must fill all slots of its
+ * template and no others, under an id that the set does not have. The new set shares the memory of ${p}, which stays as it is.
+ */
+bool
+cedar_policies_link(const struct cedar_policies *p, const struct cedar_link *links, size_t n, struct cedar_policies **out, struct cedar_error *error);
+/* cedar_policies_remove(p, id, out, error): a new set without this policy or link; a template goes only when nothing is linked to it. */
+bool cedar_policies_remove(const struct cedar_policies *p, struct cedar_str id, struct cedar_policies **out, struct cedar_error *error);
+
 /* -------------------------------------------------------------------------------------------------------------------------------- schemas */
 
 /*

@@ -44,10 +44,21 @@ enum expr_op {
     EXPR_COUNT
 };
 
+/* Offsets in the text of the file; 0, 0 for what did not come from a text. */
+struct span {
+    uint32_t start, end;
+};
+
+/*
+ * Spans are those of the official engine: without the parentheses around an expression; the whole chain for a chain of &&, ||, + and -
+ * or *; the whole of a.b.c() for each access in it; without the minus for a negative number.
+ */
 struct expr {
     enum expr_op op;
     unsigned height; /* 1 for a leaf; at most CEDAR_MAX_DEPTH */
     unsigned line, column;
+    uint32_t start, end;
+    struct span type; /* the type's name: an entity literal, EXPR_IS, EXPR_IS_IN */
     const struct expr **kid;
     size_t n;
     union {
@@ -63,11 +74,18 @@ struct expr {
 /* principal and resource: any, == uid, in uid, is type, is type in uid. action: any, == uid, in [uids]. */
 enum scope_kind { SCOPE_ANY, SCOPE_EQUAL, SCOPE_IN, SCOPE_IS, SCOPE_IS_IN };
 
+struct scope_place {
+    struct span uid, type;
+};
+
 struct scope {
     enum scope_kind kind;
     bool slot; /* stands for uids[0]; the policy is a template */
     struct cedar_str type;
+    struct span type_span; /* of ${type} */
+    struct span slot_span;
     struct cedar_uid *uids;
+    struct scope_place *places; /* of the uids; NULL when they did not come from a text */
     size_t n;
 };
 
@@ -78,6 +96,7 @@ struct annotation {
 
 struct condition {
     bool unless;
+    uint32_t start, end; /* from the word to the closing brace */
     const struct expr *expr;
     struct condition *next;
 };
@@ -95,8 +114,10 @@ struct policy {
     struct cedar_str id, source;
     const struct policy_file *file;
     unsigned line, column;
+    uint32_t start, end; /* from the first annotation to the semicolon, that included */
     enum cedar_effect effect;
     bool template;
+    const struct policy *linked; /* a link: its template; the scopes here have their slots filled */
     struct annotation *annotations; /* in the order of the text */
     struct scope principal, action, resource;
     struct condition *conditions;

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+static struct expr *parse_any(struct parser *p);
+
 struct list {
     const struct expr **at;
     size_t n, cap;
@@ -53,6 +55,18 @@ make(struct parser *p, enum expr_op op, const struct token *at, const struct exp
     return e->height <= CEDAR_MAX_DEPTH ? e : (parser_too_deep(p), NULL);
 }
 
+/* ${e}, which may be NULL, reaches from ${first} to the end of the token stepped over last. */
+static struct expr *
+spanned(struct parser *p, struct expr *e, const struct token *first)
+{
+    if (e) {
+        struct span s = parser_span(p, first);
+        e->start = s.start;
+        e->end = s.end;
+    }
+    return e;
+}
+
 /* With one or two operands; ${b} NULL means one. */
 static struct expr *
 make_pair(struct parser *p, enum expr_op op, const struct token *at, const struct expr *a, const struct expr *b)
@@ -65,10 +79,10 @@ make_pair(struct parser *p, enum expr_op op, const struct token *at, const struc
     return make(p, op, at, kid, b ? 2 : 1);
 }
 
-static const struct expr *
+static struct expr *
 make_literal(struct parser *p, const struct token *at, const struct cedar_value *v)
 {
-    struct expr *e = v ? make(p, EXPR_LITERAL, at, NULL, 0) : out_of_memory(p);
+    struct expr *e = v ? spanned(p, make(p, EXPR_LITERAL, at, NULL, 0), at) : out_of_memory(p);
     if (e)
         e->literal = v;
     return e;
@@ -76,7 +90,7 @@ make_literal(struct parser *p, const struct token *at, const struct cedar_value 
 
 /* ------------------------------------------------------------------------------------------------------------- literals */
 
-static const struct expr *
+static struct expr *
 too_large(struct parser *p, const struct token *t)
 {
     parser_wrong_word(p, t, "integer literal `", t->text, "` is too large; the largest is `9223372036854775807`");
@@ -84,7 +98,7 @@ too_large(struct parser *p, const struct token *t)
 }
 
 /* Digits; with a minus directly before them the smallest number can be written too. */
-static const struct expr *
+static struct expr *
 parse_number(struct parser *p, bool minus)
 {
     struct token t = p->now;
@@ -99,7 +113,7 @@ parse_number(struct parser *p, bool minus)
     return make_literal(p, &t, value_number(p->a, VALUE_LONG, (int64_t)(minus ? 0 - v : v)));
 }
 
-static const struct expr *
+static struct expr *
 parse_string(struct parser *p)
 {
     struct token t = p->now;
@@ -123,14 +137,14 @@ parse_list(struct parser *p, enum token_kind end, struct list *l)
     return parser_step(p);
 }
 
-static const struct expr *
+static struct expr *
 parse_set(struct parser *p)
 {
     struct token t = p->now;
     struct list l;
     if (!parser_step(p) || !parse_list(p, TOKEN_SQUARE_END, &l))
         return NULL;
-    return make(p, EXPR_SET, &t, l.at, l.n);
+    return spanned(p, make(p, EXPR_SET, &t, l.at, l.n), &t);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- records */
@@ -167,7 +181,7 @@ parse_member(struct parser *p, struct member *m)
 }
 
 /* The official engine evaluates members in the order of their keys, and so do we: it decides which error is reported. */
-static const struct expr *
+static struct expr *
 make_record(struct parser *p, const struct token *at, struct member *list, size_t n)
 {
     const struct expr **kid = arena_list(p->a, n, sizeof *kid);
@@ -184,13 +198,13 @@ make_record(struct parser *p, const struct token *at, struct member *list, size_
             return NULL;
         }
     }
-    struct expr *e = make(p, EXPR_RECORD, at, kid, n);
+    struct expr *e = spanned(p, make(p, EXPR_RECORD, at, kid, n), at);
     if (e)
         e->names = (struct pieces){names, n};
     return e;
 }
 
-static const struct expr *
+static struct expr *
 parse_record(struct parser *p)
 {
     struct token t = p->now;
@@ -229,7 +243,7 @@ method_index(struct cedar_str name)
     return i;
 }
 
-static const struct expr *
+static struct expr *
 unknown(struct parser *p, const struct token *at, struct cedar_str name, bool method)
 {
     const char *list[METHODS + EXT_COUNT];
@@ -247,7 +261,7 @@ unknown(struct parser *p, const struct token *at, struct cedar_str name, bool me
     return NULL;
 }
 
-static const struct expr *
+static struct expr *
 make_call(struct parser *p, const struct token *at, enum ext_function f, const struct list *args)
 {
     struct expr *e = make(p, EXPR_CALL, at, args->at, args->n);
@@ -257,7 +271,7 @@ make_call(struct parser *p, const struct token *at, enum ext_function f, const s
 }
 
 /* p->now is the "(" behind a name. */
-static const struct expr *
+static struct expr *
 parse_function(struct parser *p, const struct token *at, struct cedar_str name)
 {
     enum ext_function f;
@@ -274,7 +288,7 @@ parse_function(struct parser *p, const struct token *at, struct cedar_str name)
     return make_call(p, at, f, &args);
 }
 
-static const struct expr *
+static struct expr *
 wrong_count(struct parser *p, const struct token *at, size_t m, size_t got)
 {
     parser_wrong(p, at, "call to `%s` requires exactly %u argument%s, but got %zu argument%s", methods[m].name, methods[m].arguments,
@@ -283,7 +297,7 @@ wrong_count(struct parser *p, const struct token *at, size_t m, size_t got)
 }
 
 /* p->now is the "(" behind ".name". */
-static const struct expr *
+static struct expr *
 parse_method(struct parser *p, const struct token *at, const struct expr *receiver, struct cedar_str name)
 {
     enum ext_function f;
@@ -309,7 +323,7 @@ parse_method(struct parser *p, const struct token *at, const struct expr *receiv
     return make_call(p, at, f, &all);
 }
 
-static const struct expr *
+static struct expr *
 name_alone(struct parser *p, const struct token *at, struct cedar_str name)
 {
     if (parser_is(p, TOKEN_DOT) || parser_is(p, TOKEN_SQUARE)) {
@@ -321,46 +335,56 @@ name_alone(struct parser *p, const struct token *at, struct cedar_str name)
     return NULL;
 }
 
-static const struct expr *
+static struct expr *
 parse_variable(struct parser *p, const struct token *at, enum variable v)
 {
     if (parser_is(p, TOKEN_ROUND)) {
         parser_wrong_word(p, at, "`", at->text, "(...)` is not a valid function call; variables cannot be called as functions");
         return NULL;
     }
-    struct expr *e = make(p, EXPR_VARIABLE, at, NULL, 0);
+    struct expr *e = spanned(p, make(p, EXPR_VARIABLE, at, NULL, 0), at);
     if (e)
         e->variable = v;
     return e;
 }
 
+static struct expr *
+parse_entity(struct parser *p, const struct token *at, struct cedar_uid uid, struct span type)
+{
+    struct expr *e = make_literal(p, at, value_entity(p->a, uid));
+    if (e)
+        e->type = type;
+    return e;
+}
+
 /* A variable, an entity Type::"id", or a function call. */
-static const struct expr *
+static struct expr *
 parse_named(struct parser *p)
 {
     static const char *const variables[] = {"principal", "action", "resource", "context"};
     struct token t = p->now;
     struct cedar_uid uid;
-    if (!parser_name(p, &uid.type, &uid.id))
+    struct span type;
+    if (!parser_name(p, &uid.type, &type, &uid.id))
         return NULL;
     if (uid.id.at)
-        return make_literal(p, &t, value_entity(p->a, uid));
+        return parse_entity(p, &t, uid, type);
     for (int v = 0; v < VARIABLE_COUNT; v++)
         if (str_is(uid.type, variables[v]))
             return parse_variable(p, &t, (enum variable)v);
     return parser_is(p, TOKEN_ROUND) ? parse_function(p, &t, uid.type) : name_alone(p, &t, uid.type);
 }
 
-static const struct expr *
+static struct expr *
 parse_parentheses(struct parser *p)
 {
     if (!parser_step(p))
         return NULL;
-    const struct expr *e = parse_expr(p);
+    struct expr *e = parse_any(p);
     return e && parser_take(p, TOKEN_ROUND_END) ? e : NULL;
 }
 
-static const struct expr *
+static struct expr *
 refuse_slot(struct parser *p)
 {
     if (str_is(p->now.text, "?principal") || str_is(p->now.text, "?resource")) {
@@ -371,14 +395,14 @@ refuse_slot(struct parser *p)
     return NULL;
 }
 
-static const struct expr *
+static struct expr *
 parse_truth(struct parser *p)
 {
     struct token t = p->now;
     return parser_step(p) ? make_literal(p, &t, value_truth(str_is(t.text, "true"))) : NULL;
 }
 
-static const struct expr *
+static struct expr *
 parse_primary(struct parser *p)
 {
     switch (p->now.kind) {
@@ -406,7 +430,7 @@ parse_primary(struct parser *p)
 
 /* ------------------------------------------------------------------------------------------------------------ operators */
 
-static const struct expr *
+static struct expr *
 make_attribute(struct parser *p, const struct token *at, const struct expr *of, struct cedar_str name)
 {
     struct expr *e = make_pair(p, EXPR_ATTRIBUTE, at, of, NULL);
@@ -415,7 +439,7 @@ make_attribute(struct parser *p, const struct token *at, const struct expr *of, 
     return e;
 }
 
-static const struct expr *
+static struct expr *
 parse_dot(struct parser *p, const struct expr *of)
 {
     struct cedar_str name;
@@ -427,7 +451,7 @@ parse_dot(struct parser *p, const struct expr *of)
     return parser_is(p, TOKEN_ROUND) ? parse_method(p, &t, of, name) : make_attribute(p, &t, of, name);
 }
 
-static const struct expr *
+static struct expr *
 parse_index(struct parser *p, const struct expr *of)
 {
     struct cedar_str name;
@@ -441,21 +465,39 @@ parse_index(struct parser *p, const struct expr *of)
     return make_attribute(p, &t, of, name);
 }
 
-static const struct expr *
+/* The nodes of one a.b["c"].d(): the accesses, and a function called at the head. */
+struct accesses {
+    struct expr **at;
+    size_t n, cap;
+};
+
+static bool
+keep(struct parser *p, struct accesses *l, struct expr *e)
+{
+    if (e == NULL || (l->at = grown(p, l->at, l->n, &l->cap, sizeof(struct expr *))) == NULL)
+        return false;
+    l->at[l->n++] = e;
+    return true;
+}
+
+static struct expr *
 parse_access(struct parser *p)
 {
-    const struct expr *e = parse_primary(p);
-    while (e) {
-        if (parser_is(p, TOKEN_DOT))
-            e = parse_dot(p, e);
-        else if (parser_is(p, TOKEN_SQUARE))
-            e = parse_index(p, e);
-        else if (parser_is(p, TOKEN_ROUND))
-            return parser_wrong(p, &p->now, "function calls must be of the form `<name>(arg1, arg2, ...)`"), NULL;
-        else
-            return e;
+    struct token first = p->now;
+    struct accesses all = {NULL, 0, 0};
+    struct expr *e = parse_primary(p);
+    if (e && e->op == EXPR_CALL && first.kind == TOKEN_NAME && !keep(p, &all, e))
+        return NULL;
+    while (e && (parser_is(p, TOKEN_DOT) || parser_is(p, TOKEN_SQUARE))) {
+        e = parser_is(p, TOKEN_DOT) ? parse_dot(p, e) : parse_index(p, e);
+        if (!keep(p, &all, e))
+            return NULL;
     }
-    return NULL;
+    if (e && parser_is(p, TOKEN_ROUND))
+        return parser_wrong(p, &p->now, "function calls must be of the form `<name>(arg1, arg2, ...)`"), NULL;
+    for (size_t i = 0; e && i < all.n; i++)
+        spanned(p, all.at[i], &first);
+    return e;
 }
 
 /* Does p->now, a number, stand alone? Then a minus before it belongs to it. */
@@ -465,7 +507,7 @@ is_bare_number(const struct parser *p)
     return p->now.kind == TOKEN_NUMBER && p->ahead.kind != TOKEN_DOT && p->ahead.kind != TOKEN_SQUARE && p->ahead.kind != TOKEN_ROUND;
 }
 
-static const struct expr *
+static struct expr *
 parse_unary(struct parser *p)
 {
     struct token first = p->now;
@@ -478,23 +520,23 @@ parse_unary(struct parser *p)
     if (n > 4)
         return parser_wrong_word(p, &first, "too many occurrences of `", first.text, "`; at most 4 can be chained"), NULL;
     bool number = first.kind == TOKEN_MINUS && is_bare_number(p);
-    const struct expr *e = number ? parse_number(p, true) : parse_access(p);
+    struct expr *e = number ? parse_number(p, true) : parse_access(p);
     for (n -= number; e && n > 0; n--)
-        e = make_pair(p, first.kind == TOKEN_NOT ? EXPR_NOT : EXPR_NEGATE, &first, e, NULL);
+        e = spanned(p, make_pair(p, first.kind == TOKEN_NOT ? EXPR_NOT : EXPR_NEGATE, &first, e, NULL), &first);
     return e;
 }
 
-static const struct expr *parse_product(struct parser *p);
+static struct expr *parse_product(struct parser *p);
 
 /* Operands of ${next} joined by + and -, or by * (with / and % refused by name). */
-static const struct expr *
-parse_arithmetic(struct parser *p, const struct expr *(*next)(struct parser *), enum token_kind a, enum token_kind b)
+static struct expr *
+parse_arithmetic(struct parser *p, struct expr *(*next)(struct parser *), enum token_kind a, enum token_kind b)
 {
     struct token t = p->now;
     struct list l = {NULL, 0, 0};
     char *operators = NULL;
     size_t n = 0, cap = 0;
-    const struct expr *e = next(p);
+    struct expr *e = next(p);
     if (e == NULL || (!parser_is(p, a) && !parser_is(p, b)))
         return e;
     if (!push(p, &l, e))
@@ -506,16 +548,16 @@ parse_arithmetic(struct parser *p, const struct expr *(*next)(struct parser *), 
         if (!parser_step(p) || !push(p, &l, next(p)))
             return NULL;
     }
-    struct expr *sum = make(p, EXPR_ARITHMETIC, &t, l.at, l.n);
+    struct expr *sum = spanned(p, make(p, EXPR_ARITHMETIC, &t, l.at, l.n), &t);
     if (sum)
         sum->operators = operators;
     return sum;
 }
 
-static const struct expr *
+static struct expr *
 parse_product(struct parser *p)
 {
-    const struct expr *e = parse_arithmetic(p, parse_unary, TOKEN_TIMES, TOKEN_TIMES);
+    struct expr *e = parse_arithmetic(p, parse_unary, TOKEN_TIMES, TOKEN_TIMES);
     if (e && parser_is(p, TOKEN_DIVIDE))
         return parser_wrong(p, &p->now, "division is not supported"), NULL;
     if (e && parser_is(p, TOKEN_REMAINDER))
@@ -523,7 +565,7 @@ parse_product(struct parser *p)
     return e;
 }
 
-static const struct expr *
+static struct expr *
 parse_sum(struct parser *p)
 {
     return parse_arithmetic(p, parse_product, TOKEN_PLUS, TOKEN_MINUS);
@@ -551,13 +593,19 @@ comparison(const struct parser *p)
     }
 }
 
-static const struct expr *
-parse_comparison(struct parser *p, const struct expr *left, enum expr_op op)
+static bool
+is_relation(const struct parser *p)
+{
+    return comparison(p) != EXPR_COUNT || parser_is_word(p, "has") || parser_is_word(p, "like") || parser_is_word(p, "is");
+}
+
+static struct expr *
+parse_comparison(struct parser *p, struct expr *left, enum expr_op op)
 {
     struct token t = p->now;
     if (!parser_step(p))
         return NULL;
-    const struct expr *right = parse_sum(p);
+    struct expr *right = parse_sum(p);
     if (right && comparison(p) != EXPR_COUNT)
         return parser_wrong(p, &p->now, "multiple relational operators (>, ==, in, etc.) must be used with parentheses to make ordering explicit"),
                NULL;
@@ -590,7 +638,7 @@ parse_has_path(struct parser *p, struct pieces *path)
     return true;
 }
 
-static const struct expr *
+static struct expr *
 parse_has(struct parser *p, const struct expr *of)
 {
     struct pieces path;
@@ -603,7 +651,7 @@ parse_has(struct parser *p, const struct expr *of)
     return e;
 }
 
-static const struct expr *
+static struct expr *
 parse_like(struct parser *p, const struct expr *of)
 {
     struct pieces pieces;
@@ -620,7 +668,7 @@ parse_like(struct parser *p, const struct expr *of)
     return e;
 }
 
-static const struct expr *
+static struct expr *
 parse_is(struct parser *p, const struct expr *of)
 {
     struct cedar_str type;
@@ -629,42 +677,53 @@ parse_is(struct parser *p, const struct expr *of)
     struct token t = p->now;
     if (t.kind != TOKEN_NAME)
         return parser_wrong_word(p, &t, "right hand side of an `is` expression must be an entity type name, but got `", t.text, "`"), NULL;
-    if (!parser_name(p, &type, NULL))
+    struct span type_span;
+    if (!parser_name(p, &type, &type_span, NULL))
         return NULL;
     const struct expr *in = NULL;
     bool has_in = parser_is_word(p, "in");
     if (has_in && (!parser_step(p) || (in = parse_sum(p)) == NULL))
         return NULL;
     struct expr *e = make_pair(p, has_in ? EXPR_IS_IN : EXPR_IS, &t, of, in);
-    if (e)
+    if (e) {
         e->name = type;
+        e->type = type_span;
+    }
     return e;
 }
 
-static const struct expr *
-parse_relation(struct parser *p)
+static struct expr *
+parse_relation_behind(struct parser *p, struct expr *left)
 {
-    const struct expr *left = parse_sum(p);
-    if (left == NULL)
-        return NULL;
     if (parser_is_word(p, "has"))
         return parse_has(p, left);
     if (parser_is_word(p, "like"))
         return parse_like(p, left);
     if (parser_is_word(p, "is"))
         return parse_is(p, left);
-    if (parser_is(p, TOKEN_ASSIGN))
-        return parser_wrong(p, &p->now, "'=' is not a valid operator in Cedar; try using '==' instead"), NULL;
-    enum expr_op op = comparison(p);
-    return op == EXPR_COUNT ? left : parse_comparison(p, left, op);
+    return parse_comparison(p, left, comparison(p));
 }
 
-static const struct expr *
-parse_chain(struct parser *p, const struct expr *(*next)(struct parser *), enum token_kind joint, enum expr_op op)
+static struct expr *
+parse_relation(struct parser *p)
+{
+    struct token first = p->now;
+    struct expr *left = parse_sum(p);
+    if (left == NULL)
+        return NULL;
+    if (parser_is(p, TOKEN_ASSIGN))
+        return parser_wrong(p, &p->now, "'=' is not a valid operator in Cedar; try using '==' instead"), NULL;
+    if (!is_relation(p))
+        return left;
+    return spanned(p, parse_relation_behind(p, left), &first);
+}
+
+static struct expr *
+parse_chain(struct parser *p, struct expr *(*next)(struct parser *), enum token_kind joint, enum expr_op op)
 {
     struct token t = p->now;
     struct list l = {NULL, 0, 0};
-    const struct expr *e = next(p);
+    struct expr *e = next(p);
     if (e == NULL || !parser_is(p, joint))
         return e;
     if (!push(p, &l, e))
@@ -672,16 +731,16 @@ parse_chain(struct parser *p, const struct expr *(*next)(struct parser *), enum 
     while (parser_is(p, joint))
         if (!parser_step(p) || !push(p, &l, next(p)))
             return NULL;
-    return make(p, op, &t, l.at, l.n);
+    return spanned(p, make(p, op, &t, l.at, l.n), &t);
 }
 
-static const struct expr *
+static struct expr *
 parse_and(struct parser *p)
 {
     return parse_chain(p, parse_relation, TOKEN_AND, EXPR_AND);
 }
 
-static const struct expr *
+static struct expr *
 parse_if(struct parser *p)
 {
     static const char *const words[] = {"if", "then", "else"};
@@ -693,16 +752,22 @@ parse_if(struct parser *p)
         if (!parser_step(p) || !push(p, &l, parse_expr(p)))
             return NULL;
     }
-    return make(p, EXPR_IF, &t, l.at, l.n);
+    return spanned(p, make(p, EXPR_IF, &t, l.at, l.n), &t);
+}
+
+static struct expr *
+parse_any(struct parser *p)
+{
+    if (!parser_enter(p))
+        return NULL;
+    bool is_if = parser_is_word(p, "if") && p->ahead.kind != TOKEN_PATH;
+    struct expr *e = is_if ? parse_if(p) : parse_chain(p, parse_and, TOKEN_OR, EXPR_OR);
+    parser_leave(p);
+    return e;
 }
 
 const struct expr *
 parse_expr(struct parser *p)
 {
-    if (!parser_enter(p))
-        return NULL;
-    bool is_if = parser_is_word(p, "if") && p->ahead.kind != TOKEN_PATH;
-    const struct expr *e = is_if ? parse_if(p) : parse_chain(p, parse_and, TOKEN_OR, EXPR_OR);
-    parser_leave(p);
-    return e;
+    return parse_any(p);
 }

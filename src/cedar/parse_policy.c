@@ -14,6 +14,18 @@ parser_step(struct parser *p)
     return lexer_next(&p->lexer, &p->ahead, p->error);
 }
 
+uint32_t
+parser_offset(const struct parser *p, const struct token *t)
+{
+    return (uint32_t)(t->text.at - p->file->text.at);
+}
+
+struct span
+parser_span(const struct parser *p, const struct token *t)
+{
+    return (struct span){parser_offset(p, t), (uint32_t)p->behind};
+}
+
 bool
 parser_is(const struct parser *p, enum token_kind kind)
 {
@@ -139,7 +151,7 @@ join_name(struct parser *p, struct cedar_str *name, struct cedar_str more)
 }
 
 bool
-parser_name(struct parser *p, struct cedar_str *name, struct cedar_str *eid)
+parser_name(struct parser *p, struct cedar_str *name, struct span *name_span, struct cedar_str *eid)
 {
     struct token first = p->now;
     struct cedar_str part;
@@ -147,6 +159,7 @@ parser_name(struct parser *p, struct cedar_str *name, struct cedar_str *eid)
         *eid = (struct cedar_str){NULL, 0};
     if (!parser_attribute(p, name))
         return false;
+    *name_span = parser_span(p, &first);
     while (parser_is(p, TOKEN_PATH)) {
         if (!parser_step(p))
             return false;
@@ -158,6 +171,7 @@ parser_name(struct parser *p, struct cedar_str *name, struct cedar_str *eid)
             return error_set(p->error, CEDAR_LIMIT, first.line, first.column, "this name is too long");
         if (!parser_attribute(p, &part) || !join_name(p, name, part))
             return false;
+        *name_span = parser_span(p, &first);
     }
     return true;
 }
@@ -172,17 +186,32 @@ enum reference { ONE_OR_SLOT, ONE_ONLY, ONE_OR_SET };
 
 static const char *const reference_names[] = {"an entity uid or matching template slot", "an entity uid", "an entity uid or set of entity uids"};
 
+/* Room for one more, in arrays that double. */
 static bool
-scope_uid(struct parser *p, struct scope *s, struct cedar_uid uid)
+scope_room(struct arena *a, struct scope *s)
 {
-    if ((s->n & (s->n - 1)) == 0) {
-        struct cedar_uid *to = arena_list(p->a, s->n ? s->n * 2 : 1, sizeof *to);
-        if (to == NULL)
-            return error_memory(p->error);
-        if (s->n)
-            memcpy(to, s->uids, s->n * sizeof *to);
-        s->uids = to;
+    if (s->n & (s->n - 1))
+        return true;
+    size_t cap = s->n ? s->n * 2 : 1;
+    struct cedar_uid *uids = arena_list(a, cap, sizeof *uids);
+    struct scope_place *places = arena_list(a, cap, sizeof *places);
+    if (uids == NULL || places == NULL)
+        return false;
+    if (s->n) {
+        memcpy(uids, s->uids, s->n * sizeof *uids);
+        memcpy(places, s->places, s->n * sizeof *places);
     }
+    s->uids = uids;
+    s->places = places;
+    return true;
+}
+
+static bool
+scope_uid(struct parser *p, struct scope *s, struct cedar_uid uid, struct scope_place place)
+{
+    if (!scope_room(p->a, s))
+        return error_memory(p->error);
+    s->places[s->n] = place;
     s->uids[s->n++] = uid;
     return true;
 }
@@ -198,8 +227,10 @@ take_uid(struct parser *p, struct scope *s, enum reference kind, bool action)
 {
     struct token t = p->now;
     struct cedar_uid uid;
-    if (!parser_name(p, &uid.type, &uid.id))
+    struct scope_place place;
+    if (!parser_name(p, &uid.type, &place.type, &uid.id))
         return false;
+    place.uid = parser_span(p, &t);
     if (uid.id.at == NULL) {
         parser_wrong(p, &t, "expected %s, found name `", reference_names[kind]);
         struct text more = error_text(p->error);
@@ -208,7 +239,7 @@ take_uid(struct parser *p, struct scope *s, enum reference kind, bool action)
         return false;
     }
     if (!action || is_action_type(uid.type))
-        return scope_uid(p, s, uid);
+        return scope_uid(p, s, uid, place);
     parser_wrong(p, &t, "expected an entity uid with type `Action` but got `");
     struct text more = error_text(p->error);
     text_uid(&more, &uid);
@@ -229,6 +260,7 @@ take_slot(struct parser *p, struct scope *s, enum reference kind, const char *va
         return false;
     }
     s->slot = true;
+    s->slot_span = (struct span){parser_offset(p, &p->now), parser_offset(p, &p->now) + (uint32_t)p->now.text.n};
     return parser_step(p);
 }
 
@@ -284,7 +316,7 @@ take_type(struct parser *p, struct scope *s, const struct token *at, bool action
     if (!parser_is(p, TOKEN_NAME))
         return parser_wrong_word(p, &p->now, "right hand side of an `is` expression must be an entity type name, but got `", p->now.text, "`");
     s->kind = SCOPE_IS;
-    return parser_name(p, &s->type, NULL);
+    return parser_name(p, &s->type, &s->type_span, NULL);
 }
 
 /* The element behind its variable. */
@@ -437,7 +469,11 @@ parse_condition(struct parser *p, struct condition *c)
     if (parser_is(p, TOKEN_CURLY_END))
         return parser_wrong(p, &t, "`%s` condition clause cannot be empty", p->clause);
     c->expr = parse_expr(p);
-    return c->expr && parser_take(p, TOKEN_CURLY_END);
+    if (c->expr == NULL || !parser_take(p, TOKEN_CURLY_END))
+        return false;
+    c->start = parser_offset(p, &t);
+    c->end = (uint32_t)p->behind;
+    return true;
 }
 
 static bool
@@ -457,14 +493,15 @@ parse_conditions(struct parser *p, struct policy *policy)
 static bool
 parse_policy(struct parser *p, struct policy *policy)
 {
-    size_t from = (size_t)(p->now.text.at - p->file->text.at);
+    policy->start = parser_offset(p, &p->now);
     policy->file = p->file;
     policy->line = p->now.line;
     policy->column = p->now.column;
     if (!parse_annotations(p, policy) || !parse_effect(p, policy) || !parse_scope(p, policy) || !parse_conditions(p, policy) ||
         !parser_take(p, TOKEN_SEMICOLON))
         return false;
-    policy->source = (struct cedar_str){p->file->text.at + from, p->behind - from};
+    policy->end = (uint32_t)p->behind;
+    policy->source = (struct cedar_str){p->file->text.at + policy->start, policy->end - policy->start};
     return paths_find(policy, p->a) || error_memory(p->error);
 }
 

@@ -26,10 +26,15 @@ bool parser_is(const struct parser *p, enum token_kind kind);
 bool parser_is_word(const struct parser *p, const char *word);
 bool parser_reserved(struct cedar_str word);
 
+/* parser_offset(p, t): where ${t} begins in the text. parser_span(p, t): from there to the end of the token stepped over last. */
+uint32_t parser_offset(const struct parser *p, const struct token *t);
+struct span parser_span(const struct parser *p, const struct token *t);
+
 /*
  * A name with its path, "A::B". When ${eid} is not NULL the name may go on with ::"id": then *${eid} is that id, else at == NULL.
+ * ${name_span} is where the name stands.
  */
-bool parser_name(struct parser *p, struct cedar_str *name, struct cedar_str *eid);
+bool parser_name(struct parser *p, struct cedar_str *name, struct span *name_span, struct cedar_str *eid);
 /* An attribute: no reserved word. */
 bool parser_attribute(struct parser *p, struct cedar_str *out);
 bool parser_too_deep(struct parser *p);
