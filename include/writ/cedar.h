@@ -313,7 +313,177 @@ bool cedar_lint(const struct cedar_policies *policies, const struct cedar_schema
 
 /* --------------------------------------------------------------------------------------------------------------------- partial evaluation */
 
+/*
+ * A request of which not all is known. An answer to it holds for every completion: every request and store that agree with what is
+ * known and, when a schema is given, have of what is unknown only what the schema allows. Nothing is claimed that a completion refutes;
+ * "depends" may still be claimed where a cleverer look would have found an answer.
+ */
+enum cedar_known { CEDAR_UNKNOWN, CEDAR_KNOWN_TYPE, CEDAR_KNOWN };
+
+struct cedar_partial_uid {
+    enum cedar_known known;
+    struct cedar_uid uid; /* its type is read from CEDAR_KNOWN_TYPE on, its id when it is CEDAR_KNOWN */
+};
+
+/* An attribute below `context` whose value is not known: {"input", "path"} is context.input.path; with n == 0 nothing of it is known. */
+struct cedar_unknown {
+    const struct cedar_str *path;
+    size_t n;
+    bool present; /* it is there, whatever it is; else it may be missing, unless the schema requires it */
+};
+
+/* At most this many unknown attributes in one request, each at most this deep. */
+#define CEDAR_MAX_UNKNOWNS 1024u
+#define CEDAR_MAX_UNKNOWN_DEPTH 32u
+
+struct cedar_partial_request {
+    struct cedar_partial_uid principal, action, resource;
+    const struct cedar_value *context;   /* what is known of it, a record; NULL: empty */
+    const struct cedar_unknown *unknown; /* goes before what ${context} says of the same attribute */
+    size_t n_unknown;
+};
+
+/* An entity of which parts are not known, whatever the store says of them. */
+struct cedar_unknown_entity {
+    struct cedar_uid uid;
+    bool attributes, ancestors, tags;
+};
+
+struct cedar_partial_options {                  /* NULL or {0}: as cedar_evaluate sees it */
+    const struct cedar_schema *schema;          /* what unknown parts can be; NULL: anything */
+    bool open;                                  /* entities that are not in the store may exist, with anything */
+    const struct cedar_unknown_entity *unknown; /* in any order */
+    size_t n_unknown;
+    bool fail_closed; /* a forbid that errors counts as satisfied */
+};
+
+enum cedar_part { CEDAR_NOT_SATISFIED, CEDAR_SATISFIED, CEDAR_ERRS, CEDAR_RESIDUAL };
+
+struct expr; /* the tree of a condition */
+
+struct cedar_residual {
+    size_t policy; /* index in the set */
+    enum cedar_part part;
+    bool may_satisfy, may_not, may_err; /* what completions can make of it */
+    const char *error;                  /* CEDAR_ERRS: the text of cedar_evaluate where that is known, else a general one */
+    const struct expr *condition;       /* what is left of its scope and its conditions */
+};
+
+enum cedar_partial_decision { CEDAR_DENIES, CEDAR_ALLOWS, CEDAR_DEPENDS };
+
+struct cedar_partial_answer { /* memory of the scratch */
+    enum cedar_partial_decision decision;
+    const struct cedar_residual *residuals; /* of each policy that some completion may satisfy or make err, in the order of the set */
+    size_t n;
+    /* Policies that determine the decision in some completions, and those that do in all. */
+    const size_t *may_determine, *must_determine;
+    size_t n_may_determine, n_must_determine;
+};
+
+/*
+ * cedar_partial(policies, entities, request, options, scratch, answer, error): what can be said of every policy, and of the decision.
+ * Errors: CEDAR_MEMORY, and CEDAR_VALUE when an unknown attribute lies below a known one that is no record, CEDAR_LIMIT.
+ */
+bool cedar_partial(const struct cedar_policies *policies, const struct cedar_entities *entities, const struct cedar_partial_request *request,
+                   const struct cedar_partial_options *options, struct cedar_scratch *scratch, struct cedar_partial_answer *answer,
+                   struct cedar_error *error);
+/*
+ * cedar_residual_policies(policies, answer, out, error): what is left as a policy set of its own, with the ids, effects and annotations
+ * of the originals: for a completion cedar_evaluate gives the same answer on both, and cedar_partial goes on from it when more is known.
+ */
+bool cedar_residual_policies(const struct cedar_policies *policies, const struct cedar_partial_answer *answer, struct cedar_policies **out,
+                             struct cedar_error *error);
+/* cedar_residual_text: as a policy in Cedar. cedar_residual_json: in the JSON form of policies, with {"unknown":[{"Value":name}]}. */
+bool cedar_residual_text(const struct cedar_policies *policies, const struct cedar_residual *residual, struct cedar_output *out);
+bool cedar_residual_json(const struct cedar_policies *policies, const struct cedar_residual *residual, struct cedar_output *out);
+/* cedar_partial_json: the whole answer in the shape of the official isAuthorizedPartial. */
+bool cedar_partial_json(const struct cedar_policies *policies, const struct cedar_partial_answer *answer, struct cedar_output *out);
+
+/*
+ * cedar_could_allow: could a completion be allowed? False: none can (or memory ran out, or the request is wrong: then ${error} says so,
+ * else its code is CEDAR_OK). Quicker than cedar_partial: nothing is kept but the answer.
+ */
+bool cedar_could_allow(const struct cedar_policies *policies, const struct cedar_entities *entities, const struct cedar_partial_request *request,
+                       const struct cedar_partial_options *options, struct cedar_scratch *scratch, struct cedar_error *error);
+
+struct cedar_candidate {
+    struct cedar_uid uid;
+    bool surely; /* allowed in every completion; else in some, perhaps */
+};
+struct cedar_candidates { /* memory of the scratch; the strings are those of the store, the schema or the caller */
+    const struct cedar_candidate *at;
+    size_t n;
+};
+
+/*
+ * cedar_query_principal: the principals that could be allowed what the rest of ${request} says: those of ${among}, or, when that is
+ * NULL, all known entities of the store of the type in request->principal (of any type when it is CEDAR_UNKNOWN; an enumerated type of
+ * the schema: its ids). The rest of the request may be partial, too. cedar_query_resource: the same for resources.
+ * cedar_query_action: for actions; without ${among} those of the schema, or, when there is none, the store's whose type is Action or
+ * ends in ::Action. With a schema, actions that do not apply to the types of principal and resource are left out.
+ */
+bool cedar_query_principal(const struct cedar_policies *policies, const struct cedar_entities *entities, const struct cedar_partial_request *request,
+                           const struct cedar_partial_options *options, const struct cedar_uid *among, size_t n_among, struct cedar_scratch *scratch,
+                           struct cedar_candidates *out, struct cedar_error *error);
+bool cedar_query_resource(const struct cedar_policies *policies, const struct cedar_entities *entities, const struct cedar_partial_request *request,
+                          const struct cedar_partial_options *options, const struct cedar_uid *among, size_t n_among, struct cedar_scratch *scratch,
+                          struct cedar_candidates *out, struct cedar_error *error);
+bool cedar_query_action(const struct cedar_policies *policies, const struct cedar_entities *entities, const struct cedar_partial_request *request,
+                        const struct cedar_partial_options *options, const struct cedar_uid *among, size_t n_among, struct cedar_scratch *scratch,
+                        struct cedar_candidates *out, struct cedar_error *error);
+
 /* ------------------------------------------------------------------------------------------------------------------------------------ why */
+
+/* Why one policy did or did not apply to one request: an account of its scope and of each when and unless. */
+enum cedar_truth { CEDAR_FALSE, CEDAR_TRUE, CEDAR_FAILED, CEDAR_NOT_REACHED };
+enum cedar_clause_kind { CEDAR_CLAUSE_PRINCIPAL, CEDAR_CLAUSE_ACTION, CEDAR_CLAUSE_RESOURCE, CEDAR_CLAUSE_WHEN, CEDAR_CLAUSE_UNLESS };
+
+struct cedar_operand {
+    struct cedar_str text, value; /* "context.risk" and "91" */
+};
+
+/* A part of a condition that made it what it is: for `a && b` that is false, the side that is false. */
+struct cedar_cause {
+    struct cedar_str text; /* "context.risk < 50" */
+    unsigned line, column;
+    enum cedar_truth truth;
+    const struct cedar_operand *operands; /* the operands that are not literals */
+    size_t n_operands;
+    const char *error; /* CEDAR_FAILED: as cedar_evaluate gives it */
+};
+
+struct cedar_clause {
+    enum cedar_clause_kind kind;
+    struct cedar_str text; /* "principal in Group::\"eng\"", or what stands between the braces */
+    unsigned line, column;
+    enum cedar_truth truth; /* of the expression: an `unless` lets the policy apply when it is CEDAR_FALSE */
+    bool holds;             /* the policy can apply as far as this clause goes */
+    const struct cedar_cause *causes;
+    size_t n_causes;
+};
+
+struct cedar_why { /* memory of the scratch */
+    enum cedar_part outcome;
+    const struct cedar_clause *clauses; /* the scope's three, then the conditions in order */
+    size_t n;
+    bool cut; /* there were more causes than CEDAR_WHY_CAUSES, or texts were cut */
+};
+
+/* Causes of a clause, operands of a cause, and bytes of any one text. Values have a bound of their own: they may be secrets. */
+#define CEDAR_WHY_CAUSES 8u
+#define CEDAR_WHY_OPERANDS 4u
+#define CEDAR_WHY_TEXT 256u
+#define CEDAR_WHY_VALUE 64u
+
+/*
+ * cedar_why(policies, i, entities, request, value_max, scratch, out): the account of policy ${i}. Values of operands are cut behind
+ * ${value_max} bytes (0: CEDAR_WHY_VALUE; 1: not shown at all), ending in "…". Returns false when the scratch ran out of memory.
+ */
+bool cedar_why(const struct cedar_policies *policies, size_t i, const struct cedar_entities *entities, const struct cedar_request *request,
+               size_t value_max, struct cedar_scratch *scratch, struct cedar_why *out);
+/* cedar_why_text: as lines for a person. cedar_why_json: as one JSON object. */
+bool cedar_why_text(const struct cedar_policies *policies, size_t i, const struct cedar_why *why, struct cedar_output *out);
+bool cedar_why_json(const struct cedar_policies *policies, size_t i, const struct cedar_why *why, struct cedar_output *out);
 
 /* ------------------------------------------------------------------------------------------------------------- schemas from MCP tool sets */
 
