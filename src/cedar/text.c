@@ -1,5 +1,7 @@
 #include "cedar/text.h"
 
+#include "cedar/unicode.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,58 +64,22 @@ text_str(struct text *t, struct cedar_str s)
     }
 }
 
-/*
- * Code points that do not show as themselves: controls, marks that join the character before them, invisible and bidirectional
- * formatting, private use. Cedar escapes more (all unassigned code points, by the Unicode tables of its release).
- */
-static const struct {
-    uint32_t from, to;
-} hidden[] = {
-    {0x01, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},     {0x300, 0x36f},   {0x483, 0x489},     {0x591, 0x5bd},
-    {0x600, 0x605},   {0x610, 0x61a},   {0x61c, 0x61c},   {0x64b, 0x65f},   {0x6d6, 0x6dd},     {0x180b, 0x180f},
-    {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0x20d0, 0x20f0}, {0xe000, 0xf8ff},   {0xfe00, 0xfe0f},
-    {0xfe20, 0xfe2f}, {0xfeff, 0xfeff}, {0xfff0, 0xfffb}, {0xfffe, 0xffff}, {0xe0000, 0xe0fff}, {0xf0000, 0x10ffff},
-};
-
-static bool
-shows(uint32_t c)
-{
-    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
-        if (c >= hidden[i].from && c <= hidden[i].to)
-            return false;
-    return true;
-}
-
-/* The character at s.at, its length in ${n}; a byte that is no UTF-8 counts as one character. */
-static uint32_t
-decode(struct cedar_str s, size_t *n)
-{
-    uint8_t c = (uint8_t)s.at[0];
-    size_t len = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-    uint32_t v = len == 1 ? c : c & (0x7fu >> len);
-    if (len > s.n)
-        len = 1;
-    for (size_t i = 1; i < len; i++)
-        v = v << 6 | ((uint8_t)s.at[i] & 0x3f);
-    *n = len;
-    return v;
-}
-
 static void
 put_escaped(struct text *t, struct cedar_str s)
 {
     static const char from[] = "\t\r\n'\"\\", into[] = "trn'\"\\";
-    for (size_t n; s.n > 0; s.at += n, s.n -= n) {
-        uint32_t c = decode(s, &n);
+    for (bool first = true; s.n > 0; first = false) {
+        const char *at = s.at;
+        uint32_t c = unicode_next(&s);
         const char *simple = c && c < 0x80 ? strchr(from, (int)c) : NULL;
         if (c == 0)
             put(t, "\\0", 2);
         else if (simple)
             text_add(t, "\\%c", into[simple - from]);
-        else if (shows(c))
-            put(t, s.at, n);
-        else
+        else if (unicode_escaped(c, first))
             text_add(t, "\\u{%x}", (unsigned)c);
+        else
+            put(t, at, (size_t)(s.at - at));
     }
 }
 
