@@ -487,8 +487,6 @@ bool cedar_why_json(const struct cedar_policies *policies, size_t i, const struc
 
 /* ------------------------------------------------------------------------------------------------------------- schemas from MCP tool sets */
 
-struct cedar_schema;
-
 /* All false: numbers are decimals, objects are entities, annotations of the stub are left out, and what cannot be exact is refused. */
 struct cedar_mcp_options {
     bool outputs;            /* also context.output, from outputSchema */
@@ -501,12 +499,12 @@ struct cedar_mcp_options {
 };
 
 /*
- * cedar_schema_from_mcp(tools, stub, options, out, error): a schema with an action for each tool. ${tools}: the result of MCP tools/list, a
- * list of tools, or one tool, in JSON. ${stub}: a schema in Cedar syntax with exactly one namespace, whose annotations say what is what:
- * @mcp_principal and @mcp_resource on entity types, @mcp_context("key") on types every context holds, @mcp_action on parent actions.
- * Errors name the tool and the path in its schema.
+ * cedar_schema_from_mcp(tools, stub, options, form, out, error): a schema with an action for each tool, in the form asked for; it resolves.
+ * ${tools}: what MCP tools/list answers, a list of tools, or one tool, in JSON. ${stub}: a schema in Cedar syntax with exactly one
+ * namespace, whose annotations say what is what: @mcp_principal and @mcp_resource on entity types, @mcp_context("key") on types that every
+ * context holds, @mcp_action on the parents of the tools' actions. ${options} may be NULL. Errors name the tool and the place in its schema.
  */
-bool cedar_schema_from_mcp(struct cedar_str tools, struct cedar_str stub, const struct cedar_mcp_options *options, struct cedar_schema **out,
-                           struct cedar_error *error);
+bool cedar_schema_from_mcp(struct cedar_str tools, struct cedar_str stub, const struct cedar_mcp_options *options, enum cedar_schema_form form,
+                           struct cedar_output *out, struct cedar_error *error);
 
 #endif
