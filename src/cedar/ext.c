@@ -33,6 +33,12 @@ ext_is_method(enum ext_function f)
     return table[f].method;
 }
 
+unsigned
+ext_arguments(enum ext_function f)
+{
+    return table[f].arguments;
+}
+
 void *
 fault_type(struct fault *fault, const char *expected, const struct cedar_value *got)
 {

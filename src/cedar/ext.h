@@ -43,6 +43,7 @@ enum ext_function {
 bool ext_find(struct cedar_str name, enum ext_function *f);
 const char *ext_name(enum ext_function f);
 bool ext_is_method(enum ext_function f);
+unsigned ext_arguments(enum ext_function f); /* how many it takes, the receiver included */
 /* ext_call(f, args, n, a, fault): its value in memory of ${a}, or NULL and ${fault}. The number and types of arguments are checked here. */
 const struct cedar_value *ext_call(enum ext_function f, const struct cedar_value *const *args, size_t n, struct arena *a, struct fault *fault);
 
