@@ -311,6 +311,78 @@ bool cedar_lint(const struct cedar_policies *policies, const struct cedar_schema
 
 /* -------------------------------------------------------------------------------------------------------------------- the compiled engine */
 
+/*
+ * Policies and entities made ready for deciding. A store is an entity set compiled once: every type, uid, name and value stands in it
+ * once. An engine is a policy set compiled against a store: its conditions are code over those values, and an index by scope and by first
+ * condition leads a request to the few policies that can say anything about it. Both are immutable and reference-counted, and any number
+ * of threads decide with them, each with a scratch of its own. To reload policies compile a new engine against the same store.
+ *
+ * The answer is that of cedar_evaluate: the same permits, forbids and errors with the same texts, in the order of the set.
+ */
+struct cedar_store;
+struct cedar_engine;
+
+/* ${entities} may be NULL (none) and is not needed afterwards. */
+bool cedar_store_compile(const struct cedar_entities *entities, struct cedar_store **out, struct cedar_error *error);
+struct cedar_store *cedar_store_ref(struct cedar_store *s);
+void cedar_store_unref(struct cedar_store *s); /* NULL is fine */
+size_t cedar_store_bytes(const struct cedar_store *s); /* of memory it holds */
+
+/* The engine holds its own references of ${policies} and ${store}. ${store} NULL: no entities. */
+bool cedar_engine_compile(struct cedar_policies *policies, struct cedar_store *store, struct cedar_engine **out, struct cedar_error *error);
+struct cedar_engine *cedar_engine_ref(struct cedar_engine *e);
+void cedar_engine_unref(struct cedar_engine *e); /* NULL is fine */
+const struct cedar_policies *cedar_engine_policies(const struct cedar_engine *e);
+size_t cedar_engine_bytes(const struct cedar_engine *e); /* of memory it holds, the store and the policies' trees not counted */
+
+struct cedar_decide_options {
+    const struct cedar_entities *extra; /* entities of this request only: uids that the store neither knows nor names as a parent */
+    bool fail_closed;                   /* a forbid that errors is among the forbids, too */
+    bool no_index;                      /* look at every policy; for tests */
+};
+
+/*
+ * cedar_decide(engine, request, options, scratch, answer): as cedar_evaluate. ${options} may be NULL. Takes no memory from the heap once
+ * the scratch has served a request of this engine and its context fits. Returns false when memory ran out or ${options->extra} has an
+ * entity of the store: then nothing is known and the caller denies.
+ */
+bool cedar_decide(const struct cedar_engine *e, const struct cedar_request *request, const struct cedar_decide_options *options,
+                  struct cedar_scratch *scratch, struct cedar_answer *answer);
+
+/*
+ * A request whose parts were looked up before. cedar_engine_uid and cedar_engine_value give the engine's own copy of an entity or of any
+ * value, and where it has none one in ${scratch} (NULL when memory ran out); they serve every decision of this engine.
+ */
+struct cedar_ready {
+    const struct cedar_value *principal, *action, *resource; /* from cedar_engine_uid */
+    const struct cedar_value *context;                       /* a record; NULL: empty */
+};
+const struct cedar_value *cedar_engine_uid(const struct cedar_engine *e, struct cedar_uid uid, struct cedar_scratch *scratch);
+const struct cedar_value *cedar_engine_value(const struct cedar_engine *e, const struct cedar_value *v, struct cedar_scratch *scratch);
+bool cedar_decide_ready(const struct cedar_engine *e, const struct cedar_ready *request, const struct cedar_decide_options *options,
+                        struct cedar_scratch *scratch, struct cedar_answer *answer);
+
+/*
+ * cedar_decide_json(engine, text, options, scratch, answer, error): a request {"principal", "action", "resource", "context"} in JSON; uids
+ * are {"type", "id"} or {"__entity": {…}}, the context is in the official form and may be left out. Unknown members are errors.
+ */
+bool cedar_decide_json(const struct cedar_engine *e, struct cedar_str text, const struct cedar_decide_options *options,
+                       struct cedar_scratch *scratch, struct cedar_answer *answer, struct cedar_error *error);
+
+/*
+ * The engine in force, replaced under readers. Each thread has a reader that holds a counted reference and, before a request, asks for
+ * the current engine: one atomic load while nothing changed, a short lock when something did. A replaced engine goes when the last reader
+ * has moved on, so an idle reader keeps its engine until it asks again or ends.
+ */
+struct cedar_live;
+struct cedar_reader;
+struct cedar_live *cedar_live_new(struct cedar_engine *first);                     /* takes its own reference; NULL: out of memory */
+void cedar_live_replace(struct cedar_live *live, struct cedar_engine *next);       /* any thread; takes its own reference */
+void cedar_live_free(struct cedar_live *live);                                     /* after all its readers */
+struct cedar_reader *cedar_reader_new(struct cedar_live *live);
+const struct cedar_engine *cedar_reader_engine(struct cedar_reader *r); /* one thread at a time; valid until the next call */
+void cedar_reader_free(struct cedar_reader *r);
+
 /* --------------------------------------------------------------------------------------------------------------------- partial evaluation */
 
 /*
