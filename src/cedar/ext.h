@@ -44,6 +44,11 @@ bool ext_find(struct cedar_str name, enum ext_function *f);
 const char *ext_name(enum ext_function f);
 bool ext_is_method(enum ext_function f);
 unsigned ext_arguments(enum ext_function f); /* how many it takes, the receiver included */
+/* The kind of its argument ${i}, and of its value. */
+enum value_kind ext_argument(enum ext_function f, size_t i);
+enum value_kind ext_result(enum ext_function f);
+/* ext_accepts(f, text): does the constructor ${f} make a value of ${text}? */
+bool ext_accepts(enum ext_function f, struct cedar_str text);
 /* ext_call(f, args, n, a, fault): its value in memory of ${a}, or NULL and ${fault}. The number and types of arguments are checked here. */
 const struct cedar_value *ext_call(enum ext_function f, const struct cedar_value *const *args, size_t n, struct arena *a, struct fault *fault);
 

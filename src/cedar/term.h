@@ -62,6 +62,7 @@ struct term {
     };
     /* What the type checker found in the request environment it looked at last. */
     const struct type *type; /* NULL: none */
+    unsigned outcomes; /* for the lint (outcome.h) */
     size_t visited;          /* ALL, AND, OR: kids it looked at before the value was certain */
 };
 

@@ -717,65 +717,6 @@ check_in(struct checker *c, struct knowledge before, struct term *t)
 
 /* ----------------------------------------------------------------------------------------------------------- extensions */
 
-static enum value_kind
-function_result(enum ext_function f)
-{
-    switch (f) {
-    case EXT_IP:
-        return VALUE_IP;
-    case EXT_DECIMAL:
-        return VALUE_DECIMAL;
-    case EXT_DATETIME:
-    case EXT_OFFSET:
-    case EXT_TO_DATE:
-        return VALUE_DATETIME;
-    case EXT_DURATION:
-    case EXT_DURATION_SINCE:
-    case EXT_TO_TIME:
-        return VALUE_DURATION;
-    case EXT_TO_MILLISECONDS:
-    case EXT_TO_SECONDS:
-    case EXT_TO_MINUTES:
-    case EXT_TO_HOURS:
-    case EXT_TO_DAYS:
-        return VALUE_LONG;
-    default:
-        return VALUE_BOOL;
-    }
-}
-
-/* Of argument ${i}. */
-static enum value_kind
-function_argument(enum ext_function f, size_t i)
-{
-    switch (f) {
-    case EXT_IP:
-    case EXT_DECIMAL:
-    case EXT_DATETIME:
-    case EXT_DURATION:
-        return VALUE_STRING;
-    case EXT_IS_IPV4:
-    case EXT_IS_IPV6:
-    case EXT_IS_LOOPBACK:
-    case EXT_IS_MULTICAST:
-    case EXT_IS_IN_RANGE:
-        return VALUE_IP;
-    case EXT_LESS_THAN:
-    case EXT_LESS_EQUAL:
-    case EXT_GREATER_THAN:
-    case EXT_GREATER_EQUAL:
-        return VALUE_DECIMAL;
-    case EXT_OFFSET:
-        return i ? VALUE_DURATION : VALUE_DATETIME;
-    case EXT_DURATION_SINCE:
-    case EXT_TO_DATE:
-    case EXT_TO_TIME:
-        return VALUE_DATETIME;
-    default:
-        return VALUE_DURATION;
-    }
-}
-
 static const struct type *
 type_of_kind(enum value_kind kind)
 {
@@ -851,7 +792,7 @@ only_literals(const struct term *t)
 static struct answer
 check_call(struct checker *c, struct knowledge before, struct term *t)
 {
-    const struct type *result = type_of_kind(function_result(t->function));
+    const struct type *result = type_of_kind(ext_result(t->function));
     bool ok = true;
     if (t->n != ext_arguments(t->function))
         found_argument_count(c, t, ext_arguments(t->function)), ok = false;
@@ -863,7 +804,7 @@ check_call(struct checker *c, struct knowledge before, struct term *t)
     }
     bool kids_ok = true;
     for (size_t i = 0; i < t->n; i++)
-        kids_ok &= ok ? expect_type(c, before, t->kid[i], type_of_kind(function_argument(t->function, i)), EXPECT_TYPE, &no_advice).ok
+        kids_ok &= ok ? expect_type(c, before, t->kid[i], type_of_kind(ext_argument(t->function, i)), EXPECT_TYPE, &no_advice).ok
                       : check(c, before, t->kid[i]).ok;
     return if_ok(ok && kids_ok, passes(result));
 }
