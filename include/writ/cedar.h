@@ -366,8 +366,8 @@ bool cedar_decide_ready(const struct cedar_engine *e, const struct cedar_ready *
  * cedar_decide_json(engine, text, options, scratch, answer, error): a request {"principal", "action", "resource", "context"} in JSON; uids
  * are {"type", "id"} or {"__entity": {…}}, the context is in the official form and may be left out. Unknown members are errors.
  */
-bool cedar_decide_json(const struct cedar_engine *e, struct cedar_str text, const struct cedar_decide_options *options,
-                       struct cedar_scratch *scratch, struct cedar_answer *answer, struct cedar_error *error);
+bool cedar_decide_json(const struct cedar_engine *e, struct cedar_str text, const struct cedar_decide_options *options, struct cedar_scratch *scratch,
+                       struct cedar_answer *answer, struct cedar_error *error);
 
 /*
  * The engine in force, replaced under readers. Each thread has a reader that holds a counted reference and, before a request, asks for
