@@ -19,9 +19,20 @@ find_attribute(const struct type *of, struct cedar_str name)
     return record ? type_attribute(record, name) : NULL;
 }
 
+/* Within "e has a.b" the test of a has said already what is wrong with e.a. */
+static struct answer
+check_step(struct checker *c, struct knowledge before, struct term *t)
+{
+    struct answer of = check_term(c, before, t->kid[0]);
+    const struct type_attribute *a = of.type ? find_attribute(of.type, t->name) : NULL;
+    return a ? if_ok(of.ok, passes(a->type)) : fails(NULL);
+}
+
 struct answer
 check_attribute(struct checker *c, struct knowledge before, struct term *t)
 {
+    if (t->of_has)
+        return check_step(c, before, t);
     struct answer of = check_expect(c, before, t->kid[0], EXPECT_ENTITY_OR_RECORD, &check_no_advice);
     if (of.type == NULL)
         return fails(NULL);

@@ -1,6 +1,6 @@
 /* The findings of the type checker, in the official engine's words. */
+#include "cedar/check.h"
 #include "cedar/nearest.h"
-#include "cedar/typecheck.h"
 
 #include <stdlib.h>
 
@@ -237,15 +237,24 @@ found_optional(struct checker *c, const struct term *t)
 
 /* ----------------------------------------------------------------------------------------------------------------- tags */
 
+/* Was operand ${i} of ${t} looked at? What was not is no part of what the official engine compares. */
+static bool
+is_seen(const struct term *t, size_t i)
+{
+    if (t->op == TERM_AND || t->op == TERM_OR)
+        return i < t->visited;
+    const struct type *test = t->op == TERM_IF ? t->kid[0]->type : NULL;
+    return i == 0 || test == NULL || test->kind != (i == 1 ? TYPE_FALSE : TYPE_TRUE);
+}
+
 /* The types within an expression: two findings that differ only there are two findings. */
 static uint64_t
 hash_types(struct checker *c, const struct term *t)
 {
-    uint64_t h = UINT64_C(0x9e3779b97f4a7c15) * ((uint64_t)(uintptr_t)t->type + t->op + 1);
-    if (c->work.left > 0)
-        c->work.left--;
-    for (size_t i = 0; i < t->n && c->work.left > 0; i++)
-        h = (h ^ hash_types(c, t->kid[i])) * UINT64_C(0x100000001b3);
+    uint64_t h = types_hash(&c->work, t->type) + t->op;
+    for (size_t i = 0; i < t->n && check_spend(c, 1); i++)
+        if (is_seen(t, i))
+            h = (h ^ hash_types(c, t->kid[i])) * UINT64_C(0x100000001b3);
     return h;
 }
 

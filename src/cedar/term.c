@@ -104,7 +104,7 @@ convert_has(struct terms *ts, const struct expr *e, struct term *of)
         if (all == NULL)
             return NULL;
         if (i + 1 < e->names.n)
-            of = add_one(ts, (struct term){.op = TERM_ATTRIBUTE, .span = span, .name = e->names.at[i]}, of);
+            of = add_one(ts, (struct term){.op = TERM_ATTRIBUTE, .of_has = true, .span = span, .name = e->names.at[i]}, of);
     }
     return of ? all : NULL;
 }

@@ -15,8 +15,10 @@ seen(const struct term *t)
 static bool
 is_plain(const struct term *t)
 {
-    return t->op == TERM_LITERAL || t->op == TERM_VARIABLE || t->op == TERM_SLOT || t->op == TERM_SET || t->op == TERM_RECORD ||
-           t->op == TERM_ATTRIBUTE || t->op == TERM_CALL || (t->op >= TERM_CONTAINS && t->op <= TERM_HAS_TAG);
+    if (t->op == TERM_LITERAL)
+        return t->literal->kind != VALUE_LONG || t->literal->number >= 0;
+    return t->op == TERM_VARIABLE || t->op == TERM_SLOT || t->op == TERM_SET || t->op == TERM_RECORD || t->op == TERM_ATTRIBUTE ||
+           t->op == TERM_CALL || (t->op >= TERM_CONTAINS && t->op <= TERM_HAS_TAG);
 }
 
 static void

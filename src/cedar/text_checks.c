@@ -114,13 +114,13 @@ walk(struct texts *x, const struct term *t)
         check_string(x, t, t->literal->text);
     else if (t->op == TERM_LITERAL && t->literal->kind == VALUE_ENTITY)
         check_name(x, t, t->literal->uid.id);
-    else if (t->op == TERM_ATTRIBUTE || t->op == TERM_HAS)
+    else if ((t->op == TERM_ATTRIBUTE && !t->of_has) || t->op == TERM_HAS)
         check_name(x, t, t->name);
     else if (t->op == TERM_LIKE)
         check_pattern(x, t);
     for (size_t i = 0; t->op == TERM_RECORD && i < t->names.n; i++)
         check_name(x, t, t->names.at[i]);
-    for (size_t i = 0; i < t->n; i++)
+    for (size_t i = 0; !t->of_has && i < t->n; i++)
         walk(x, t->kid[i]);
 }
 

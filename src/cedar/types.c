@@ -248,6 +248,45 @@ types_cmp(struct types_work *w, const struct type *a, const struct type *b)
     }
 }
 
+static uint64_t
+mix(uint64_t h, uint64_t more)
+{
+    h = (h ^ more) * UINT64_C(0x9e3779b97f4a7c15);
+    return h ^ h >> 29;
+}
+
+static uint64_t
+hash_str(uint64_t h, struct cedar_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (uint8_t)s.at[i]) * UINT64_C(0x100000001b3);
+    return mix(h, s.n);
+}
+
+uint64_t
+types_hash(struct types_work *w, const struct type *t)
+{
+    if (t == NULL || spent(w))
+        return 0;
+    uint64_t h = mix(1, t->kind);
+    switch (t->kind) {
+    case TYPE_SET:
+        return mix(h, types_hash(w, t->element));
+    case TYPE_RECORD:
+        for (size_t i = 0; i < t->attributes.n; i++) {
+            const struct type_attribute *a = &t->attributes.at[i];
+            h = mix(hash_str(h, a->name), types_hash(w, a->type) + a->required);
+        }
+        return h;
+    case TYPE_ENTITY:
+        return hash_str(h, t->entity->name);
+    case TYPE_EXTENSION:
+        return mix(h, t->extension);
+    default:
+        return h;
+    }
+}
+
 /* -------------------------------------------------------------------------------------------------------------- printing */
 
 static void

@@ -26,6 +26,8 @@ enum types_misfit { MISFIT_NONE, MISFIT_OPTIONALITY, MISFIT_WIDTH, MISFIT_ENTITI
 const struct type *types_join(struct types_work *w, const struct type *a, const struct type *b, enum types_misfit *why);
 /* types_cmp(w, a, b): the official engine's order of types; 0: the same. */
 int types_cmp(struct types_work *w, const struct type *a, const struct type *b);
+/* types_hash(w, t): the same for types that are the same; NULL is a type here. */
+uint64_t types_hash(struct types_work *w, const struct type *t);
 /* types_text(b, t): as the official engine prints it. Stops when ${b} is full. */
 void types_text(struct buf *b, const struct type *t);
 
