@@ -283,7 +283,7 @@ void cedar_findings_free(struct cedar_findings *f); /* NULL is fine */
 
 /* Documented bounds; see docs/cedar.md. */
 #define CEDAR_MAX_FINDINGS 10000u
-#define CEDAR_MAX_VALIDATION_STEPS (1u << 28) /* of one policy: request environments times nodes of its condition, about */
+#define CEDAR_MAX_VALIDATION_STEPS (1u << 26) /* of one policy: request environments times nodes of its condition, about */
 
 struct cedar_validation {
     bool levels;     /* check the depth of entity dereferences (RFC 76), too: at most ${level} */
