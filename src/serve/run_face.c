@@ -473,7 +473,7 @@ runs_listen(struct serve *s, const char *path, struct runs **out)
     runs->serve = s;
     runs->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     unlink(path);
-    if (runs->fd < 0 || bind(runs->fd, (struct sockaddr *)&address, sizeof address) != 0 || chmod(path, 0666) != 0 || listen(runs->fd, 64) != 0 ||
+    if (runs->fd < 0 || bind(runs->fd, (struct sockaddr *)&address, sizeof address) != 0 || chmod(path, 0666) != 0 || listen(runs->fd, 1024) != 0 ||
         uv_poll_init(loop_uv(s->loop), &runs->poll, runs->fd) != 0) {
         struct err e = err_system("cannot listen on %.200s", path);
         if (runs->fd >= 0)

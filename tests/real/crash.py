@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from house import IS_ROOT, READER, ROOT, WRIT, House, Refused
+from house import IS_ROOT, READER, ROOT, WRIT, House, Refused, unix_socket
 import socket
 
 WINDOW = 0.35  # s: the stated 100 ms of tier light and standard, and time to be scheduled on a busy machine
@@ -28,9 +28,7 @@ def agent(house_run, uid, seed, acks):
     rnd = random.Random(seed)
     try:
         while True:
-            s = socket.socket(socket.AF_UNIX)
-            s.settimeout(10)
-            s.connect(os.path.join(house_run, "agent.sock"))
+            s = unix_socket(os.path.join(house_run, "agent.sock"))
             s.sendall(b"GET /v1/mcp/fix HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: mcp-lines\r\n\r\n")
             f = s.makefile("rb")
             head = f.readline()

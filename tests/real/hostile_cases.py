@@ -456,7 +456,7 @@ BAD_ANSWERS = [
 
 # Over lines only.
 BAD_LINES = [
-    ("never", "error", "did not answer within 2 s"),
+    ("never", "error", "did not answer within 5 s"),
     ("endless-line", "error", "more than"),
     ("exit-mid", "error", "server"),
     ("exit-signal", "error", "server"),
@@ -465,7 +465,7 @@ BAD_LINES = [
     ("crlf", "ok", "hello"),
     ("empty-lines", "ok", "hello"),
     ("drip", "ok", "hello"),
-    ("deaf", "error", "did not answer within 2 s"),
+    ("deaf", "error", "did not answer within 5 s"),
     ("stubborn", "ok", "hello"),
     ("start-no-result", "error", "refused initialize"),
     ("start-garbage", "error", "no acceptable message"),
@@ -493,7 +493,7 @@ BAD_HTTP = [(mode, "error", "") for mode in (
     ("accepted", "error", "without a response"),
     ("html", "error", "no acceptable message"),
     ("never", "error", ""),
-    ("endless-sse", "error", "did not answer within 2 s"),
+    ("endless-sse", "error", "did not answer within 5 s"),
     ("endless-sse-line", "error", "larger than allowed"),
     ("endless-body", "error", "larger than allowed"),
     ("sse-honest", "ok", "hello"),

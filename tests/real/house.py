@@ -40,7 +40,7 @@ NODE = os.path.join(MODULES, ".bin/node") if os.path.exists(os.path.join(MODULES
 FILES_SERVER = os.path.join(MODULES, "@modelcontextprotocol/server-filesystem/dist/index.js")
 FIXTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "node/fixture.mjs")
 READER, BOT, STRANGER, SERVER_USER = 64001, 64002, 64003, 64010
-DEADLINE = 30 * float(os.environ.get("WRIT_TEST_PATIENCE", "1"))
+DEADLINE = 60 * float(os.environ.get("WRIT_TEST_PATIENCE", "1"))
 
 
 def proof(uid):
@@ -50,15 +50,32 @@ def proof(uid):
     return f"proves:\n  - unix: {{ uid: {os.getuid()} }}\naccept_weak_proof: true\n"
 
 
+def unix_socket(path, kind=socket.SOCK_STREAM, timeout=DEADLINE):
+    """Connected to ${path}. With a time-out Python's connect does not block, and a backlog that is full shows as EAGAIN: there will be room."""
+    end = time.monotonic() + timeout
+    while True:
+        s = socket.socket(socket.AF_UNIX, kind)
+        s.settimeout(timeout)
+        try:
+            s.connect(path)
+            return s
+        except BlockingIOError:
+            s.close()
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        except OSError:
+            s.close()
+            raise
+
+
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path, timeout):
         super().__init__("localhost", timeout=timeout)
         self.path = path
 
     def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
+        self.sock = unix_socket(self.path, timeout=self.timeout)
 
 
 class Refused(Exception):
@@ -270,9 +287,7 @@ class Endpoint:
         self.process = subprocess.Popen(["sleep", "1000"], cwd="/", **user)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port, self.secret, self.uid = self.listener.getsockname()[1], os.urandom(16).hex(), uid
-        self.life = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.life.settimeout(DEADLINE)
-        self.life.connect(os.path.join(house.run, "run.sock"))
+        self.life = unix_socket(os.path.join(house.run, "run.sock"), socket.SOCK_SEQPACKET)
         self.ids = 0
         message = {"op": "open", "agent": agent, "task": task, "purpose": "a test", "pid": self.process.pid, "secret": self.secret,
                    "port": self.port, "confined": False, "confinement": ""} | more

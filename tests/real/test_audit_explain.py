@@ -258,10 +258,11 @@ def test_what_was_said_is_sealed_and_can_be_read_by_an_admin(house):
     with speaking(house) as lines:
         assert text_of(lines.call("echo", text=words)) == words
         assert "error" in lines.call("env", name=words)
-    time.sleep(0.5)
+        mine = open_writ(house)["id"]
+    on_record(house, lambda found: any(leaf.get("tool") == "env" for leaf in found), kind="decision", writ=mine)
     found = [path for path, data in everything_on_disk(house) if words.encode() in data]
     assert not found, f"in the clear: {found}"
-    echo = [r for r in house.records(kind="decision") if r["leaf"].get("tool") == "echo"][-1]
+    echo = [r for r in house.records(kind="decision", writ=mine) if r["leaf"].get("tool") == "echo"][-1]
     assert words not in json.dumps(echo)
     assert words in writ(house, "log", "--said", str(echo["index"]))
     wanted = ("said was read", str(echo["index"]))
@@ -659,7 +660,7 @@ def test_a_sealed_secret_reaches_the_server_and_nobody_else(house):
         assert "secret" not in json.dumps(house.api("GET", "/v1/secrets")).replace("secrets", "") or secret not in json.dumps(house.api("GET", "/v1/secrets"))
         for view in ("/v1/status", "/v1/writs?ended=1", "/v1/explain/agent/reader"):
             assert secret not in json.dumps(house.api("GET", view))
-        time.sleep(0.3)
+        on_record(house, lambda found: {leaf["secret"] for leaf in found} >= {"fx-key", "web-key"}, kind="secret")
         found = [path for path, data in everything_on_disk(house) if secret.encode() in data]
         assert not found, f"in the clear: {found}"
         releases = [r["leaf"] for r in house.records(kind="secret")]

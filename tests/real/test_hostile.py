@@ -22,7 +22,7 @@ import pytest
 import evil
 import hostile_cases as cases
 import house as house_module
-from house import DEADLINE, IS_ROOT, READER, BOT, ROOT, STRANGER, House, proof
+from house import DEADLINE, IS_ROOT, READER, BOT, ROOT, STRANGER, House, proof, unix_socket
 
 ASAN = house_module.for_everyone(os.environ.get("WRIT_ASAN_BIN", os.path.join(ROOT, "build/asan/src/cli/writ")))
 EVIL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "evil.py")
@@ -55,9 +55,7 @@ class Visitor:
             while wanted := s.recv(4096):
                 wanted = json.loads(wanted)
                 try:
-                    c = socket.socket(getattr(socket, wanted["family"]), getattr(socket, wanted["type"]))
-                    c.settimeout(10)
-                    c.connect(tuple(wanted["to"]) if isinstance(wanted["to"], list) else wanted["to"])
+                    c = socket.create_connection(wanted["to"], DEADLINE) if isinstance(wanted["to"], list) else unix_socket(wanted["to"], wanted["type"])
                     socket.send_fds(s, [b"ok"], [c.fileno()])
                     c.close()
                 except OSError as e:
@@ -65,9 +63,8 @@ class Visitor:
         finally:
             os._exit(0)
 
-    def connect(self, to, kind="SOCK_STREAM", timeout=DEADLINE):
-        family = "AF_INET" if isinstance(to, tuple) else "AF_UNIX"
-        self.ours.send(json.dumps({"family": family, "type": kind, "to": to}).encode())
+    def connect(self, to, kind=socket.SOCK_STREAM, timeout=DEADLINE):
+        self.ours.send(json.dumps({"type": kind, "to": to}).encode())
         text, fds, _, _ = socket.recv_fds(self.ours, 4096, 1)
         if not fds:
             raise ConnectionError(text.decode())
@@ -131,7 +128,7 @@ class Place:
         tools = {t["name"]: "{ effect: read }" for t in evil.TOOLS}
         tools["read"] = "{ effect: read, sinks: { path: path } }"
         lines, http = self.modes()
-        limits = "limits: { call_timeout: 2s }\n"
+        limits = "limits: { call_timeout: 5s }\n"  # an honest answer comes in far less, also on a slow machine
         h.destination("good", {"command": [sys.executable, EVIL, "honest"]}, tools, more="limits: { concurrency: 1024 }\n")
         for name in lines:
             h.destination(name, {"command": [sys.executable, EVIL, name[2:]]}, tools, more=limits)
@@ -158,10 +155,7 @@ class Place:
         return answer, s, child, listener, secret
 
     def run_socket(self):
-        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        s.settimeout(DEADLINE)
-        s.connect(os.path.join(self.house.run, "run.sock"))
-        return s
+        return unix_socket(os.path.join(self.house.run, "run.sock"), socket.SOCK_SEQPACKET)
 
     def open_endpoint(self, uid):
         answer, s, child, listener, secret = self.open_run(uid)
@@ -266,10 +260,7 @@ def face(place, name):
         return place.visitors[READER].connect(("127.0.0.1", e["port"])), f"/{e['secret']}/writ"
     if name == "agent.sock":
         return place.visitors[READER].connect(os.path.join(place.house.run, name)), "/v1/mcp/good"
-    c = socket.socket(socket.AF_UNIX)
-    c.settimeout(DEADLINE)
-    c.connect(os.path.join(place.house.run, name))
-    return c, "/v1/status"
+    return unix_socket(os.path.join(place.house.run, name)), "/v1/status"
 
 
 def is_problem(answer):
@@ -551,8 +542,8 @@ class TestCalls:
     def test_300_at_once(self, place):
         """More requests than may be under way: each is answered, most with "wait"."""
         t = Talk(place, "e-never")
-        for i in range(1, 301):
-            t.send(cases.rpc(modern_params(b'{"name":"echo","arguments":{"text":"x"}}'), str(i).encode()))
+        one = lambda i: cases.rpc(modern_params(b'{"name":"echo","arguments":{"text":"x"}}'), str(i).encode())
+        t.send(b"\n".join(map(one, range(1, 301))))
         found = [t.receive() for _ in range(300)]
         assert sorted(m["id"] for m in found) == list(range(1, 301))
         assert all(m["error"]["data"]["code"] in ("busy", "timeout", "upstream") for m in found)
@@ -797,7 +788,8 @@ class TestLines:
 
     def test_a_reader_that_takes_nothing(self, place):
         """It asks and asks and reads no answer: it is cut at the bound, the others are served."""
-        t = Talk(place, timeout=5)
+        t = Talk(place)
+        t.c.settimeout(5)
         line = cases.rpc(modern_params(b'{"name":"echo","arguments":{"text":"' + b"x" * 100000 + b'"}}'), b'"%d"')
         try:
             for i in range(600):
@@ -1000,7 +992,7 @@ class TestRun:
     def test_another_users_process(self, place, parts):
         """A stranger asks for the agent's process, which is no child of its own."""
         good, listener, child = parts
-        s = place.visitors[STRANGER].connect(os.path.join(place.house.run, "run.sock"), "SOCK_SEQPACKET")
+        s = place.visitors[STRANGER].connect(os.path.join(place.house.run, "run.sock"), socket.SOCK_SEQPACKET)
         socket.send_fds(s, [json.dumps(good).encode()], [listener.fileno()])
         assert json.loads(s.recv(65536))["error"]["code"] == "proof"
         s.close()
@@ -1026,7 +1018,7 @@ class TestRun:
         """Silent connections: past a bound they are closed, the others open runs all the same."""
         held = []
         for _ in range(300):
-            s = place.visitors[STRANGER].connect(os.path.join(place.house.run, "run.sock"), "SOCK_SEQPACKET")
+            s = place.visitors[STRANGER].connect(os.path.join(place.house.run, "run.sock"), socket.SOCK_SEQPACKET)
             held.append(s)
         assert held[-1].recv(1024) == b""  # one of too many
         e = place.open_endpoint(READER)
@@ -1042,7 +1034,7 @@ class TestRun:
             c = place.visitors[READER].connect(("127.0.0.1", listener.getsockname()[1]))
             assert send_raw(c, cases.get(target=f"/{secret}/writ".encode(), host=b"Host: 127.0.0.1"))[0][0] == 200
             listener.setblocking(True)
-            assert place.house.api("GET", "/v1/status", timeout=5)["version"]
+            assert place.house.api("GET", "/v1/status")["version"]
         s.close()
 
 
@@ -1078,9 +1070,7 @@ class TestAgentSock:
 
 
 def ask_admin(place, sock, method, target, body):
-    c = socket.socket(socket.AF_UNIX)
-    c.settimeout(DEADLINE)
-    c.connect(os.path.join(place.house.run, sock))
+    c = unix_socket(os.path.join(place.house.run, sock))
     data = body or b""
     length = f"Content-Length: {len(data)}\r\n" if body is not None else ""
     return send_raw(c, f"{method} {target} HTTP/1.1\r\nHost: x\r\n{length}\r\n".encode() + data)[0]

@@ -12,7 +12,7 @@ def house():
     h.agent("reader", READER, ["work"])
     h.start()
     h.pin("fx")
-    h.destination("fx", fixture_command(), {"echo": "{ effect: read }", "count": "{ effect: read }"}, more="limits: { concurrency: 2, call_timeout: 1s }\n")
+    h.destination("fx", fixture_command(), {"echo": "{ effect: read }", "count": "{ effect: read }"}, more="limits: { concurrency: 2, call_timeout: 4s }\n")
     h.task("work", {"fx/echo": "{}", "fx/count": "{}"})
     h.api("POST", "/v1/reload", {})
     yield h
@@ -22,7 +22,7 @@ def house():
 def test_only_so_many_calls_at_once(house):
     agent = Lines(house, "fx", modern=True)
     agent.start()
-    slow = [agent.request("tools/call", {"name": "count", "arguments": {"to": 5, "ms": 50}}) for _ in range(3)]
+    slow = [agent.request("tools/call", {"name": "count", "arguments": {"to": 5, "ms": 200}}) for _ in range(3)]
     answers = {}
     while len(answers) < 3:
         m = agent.receive()
@@ -38,7 +38,7 @@ def test_only_so_many_calls_at_once(house):
 def test_a_call_has_its_time(house):
     agent = Lines(house, "fx", modern=True)
     agent.start()
-    late = agent.call("count", to=100, ms=50)
-    assert late["error"]["data"]["code"] == "timeout" and "did not answer within 1 s" in late["error"]["message"]
+    late = agent.call("count", to=1000, ms=50)
+    assert late["error"]["data"]["code"] == "timeout" and "did not answer within 4 s" in late["error"]["message"]
     assert "result" in agent.call("echo", text="still here")
     agent.close()

@@ -252,11 +252,11 @@ PROBE = r'''
 import json, os, socket, sys, urllib.request, urllib.error
 t = json.loads(sys.argv[1])
 def tcp(port):
-    socket.create_connection(("127.0.0.1", port), 3).close()
+    socket.create_connection(("127.0.0.1", port), 20).close()
     return "connected"
 def unix(path, kind=socket.SOCK_STREAM):
     s = socket.socket(socket.AF_UNIX, kind)
-    s.settimeout(3)
+    s.settimeout(20)
     s.connect(path)
     return s
 def http(s, method, path, body=""):
@@ -276,7 +276,7 @@ def write(path):
     return "written"
 def endpoint(url):
     try:
-        with urllib.request.urlopen(url, timeout=3) as r: return r.read(60).decode()
+        with urllib.request.urlopen(url, timeout=20) as r: return r.read(60).decode()
     except urllib.error.HTTPError as e: raise OSError(f"HTTP {e.code}")
 def fds(pid):
     return repr([os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")])
@@ -284,7 +284,7 @@ def memory(pid):
     with open(f"/proc/{pid}/mem", "rb") as f: return "opened"
 def start_server():
     import subprocess
-    p = subprocess.run(t["server"], input=b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}\n', capture_output=True, timeout=20)
+    p = subprocess.run(t["server"], input=b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}\n', capture_output=True, timeout=60)
     if b"serverInfo" not in p.stdout: raise OSError(p.stderr.decode()[-200:] or "no answer")
     return "started"
 attempts = {
@@ -387,7 +387,7 @@ def test_a_foreign_user_cannot_use_an_endpoint_even_with_its_secret(house, uid):
     mine = Endpoint(house)
     try:
         url = f"http://127.0.0.1:{mine.port}/{mine.secret}"
-        code = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=5).status)"
+        code = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=60).status)"
         for path in ("/writ", "/mcp/fx"):
             r = subprocess.run([PYTHON, "-c", code, url + path], capture_output=True, text=True, user=uid, group=uid, extra_groups=[], cwd="/")
             assert "HTTP Error 40" in r.stderr and not r.stdout, r.stderr
