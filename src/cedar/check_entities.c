@@ -12,19 +12,12 @@ static const struct advice in_right_advice = {.set = USE_CONTAINS, .string = USE
 
 /* -------------------------------------------------------------------------------------------------- attributes and tags */
 
-static const struct type_attribute *
-find_attribute(const struct type *of, struct cedar_str name)
-{
-    const struct type *record = of->kind == TYPE_ENTITY ? of->entity->attributes : of->kind == TYPE_RECORD ? of : NULL;
-    return record ? type_attribute(record, name) : NULL;
-}
-
 /* Within "e has a.b" the test of a has said already what is wrong with e.a. */
 static struct answer
 check_step(struct checker *c, struct knowledge before, struct term *t)
 {
     struct answer of = check_term(c, before, t->kid[0]);
-    const struct type_attribute *a = of.type ? find_attribute(of.type, t->name) : NULL;
+    const struct type_attribute *a = of.type ? types_attribute(of.type, t->name) : NULL;
     return a ? if_ok(of.ok, passes(a->type)) : fails(NULL);
 }
 
@@ -36,7 +29,7 @@ check_attribute(struct checker *c, struct knowledge before, struct term *t)
     struct answer of = check_expect(c, before, t->kid[0], EXPECT_ENTITY_OR_RECORD, &check_no_advice);
     if (of.type == NULL)
         return fails(NULL);
-    const struct type_attribute *a = find_attribute(of.type, t->name);
+    const struct type_attribute *a = types_attribute(of.type, t->name);
     if (a == NULL) {
         found_no_attribute(c, t, of.type);
         return fails(NULL);
@@ -53,7 +46,7 @@ check_has(struct checker *c, struct knowledge before, struct term *t)
     struct answer of = check_expect(c, before, t->kid[0], EXPECT_ENTITY_OR_RECORD, &has_advice);
     if (of.type == NULL)
         return fails(&types_bool);
-    const struct type_attribute *a = find_attribute(of.type, t->name);
+    const struct type_attribute *a = types_attribute(of.type, t->name);
     if (a == NULL)
         return if_ok(of.ok, passes(&types_false));
     /* An entity need not exist, so even a required attribute of one is not certain. */

@@ -153,15 +153,75 @@ level_of(struct levels *l, const struct term *t, const struct path *path)
     }
 }
 
+static void
+found_level(struct levels *l, unsigned level, struct span span)
+{
+    if (level <= l->most)
+        return;
+    buf_printf(begin(l), "this policy requires level %u, which exceeds the maximum allowed level (%u)", level, l->most);
+    add(l, span);
+}
+
 /* ${t} looks into the entity that its first operand is. */
 static void
 walk_into(struct levels *l, const struct term *t, struct span span)
 {
-    unsigned level = level_of(l, t->kid[0], NULL);
-    if (level < l->most)
+    found_level(l, level_of(l, t->kid[0], NULL) + 1, span);
+}
+
+/*
+ * "e has a.b.c" looks into as many entities as e, e.a and e.a.b are. *${first}: how many names lead to the first of them; the number of
+ * all names when there is none.
+ */
+static unsigned
+cost_of_path(const struct term *t, const struct type *type, size_t *first)
+{
+    unsigned cost = type->kind == TYPE_ENTITY;
+    *first = cost ? 0 : t->n;
+    for (size_t i = 0; i + 1 < t->n; i++) {
+        const struct type_attribute *a = types_attribute(type, t->kid[i]->name);
+        if (a == NULL)
+            break;
+        type = a->type;
+        if (type->kind != TYPE_ENTITY)
+            continue;
+        if (cost++ == 0)
+            *first = i + 1;
+    }
+    return cost;
+}
+
+static void
+walk_has_path(struct levels *l, const struct term *t, struct span span)
+{
+    struct path names[CEDAR_MAX_DEPTH];
+    const struct term *of = t->kid[0]->kid[0];
+    size_t first;
+    if (!is_kind(of, TYPE_ENTITY) && !is_kind(of, TYPE_RECORD)) {
+        walk_kid(l, of);
         return;
-    buf_printf(begin(l), "this policy requires level %u, which exceeds the maximum allowed level (%u)", level + 1, l->most);
-    add(l, span);
+    }
+    unsigned cost = cost_of_path(t, of->type, &first);
+    if (cost > l->most) {
+        found_level(l, cost, span);
+        return;
+    }
+    if (is_kind(of, TYPE_RECORD))
+        walk_kid(l, of);
+    if (first == t->n || first > CEDAR_MAX_DEPTH)
+        return;
+    for (size_t i = 0; i < first; i++)
+        names[i] = (struct path){t->kid[i]->name, i + 1 < first ? &names[i + 1] : NULL};
+    found_level(l, level_of(l, of, first ? names : NULL) + cost, span);
+}
+
+/* What made && or || certain stands where the whole does, when it is the first operand; in a policy, when it is any but the last. */
+static void
+walk_chain(struct levels *l, const struct term *t, struct span span)
+{
+    size_t certain = t->op == TERM_ALL ? t->visited : 1;
+    for (size_t i = 0; i < t->visited; i++)
+        walk(l, t->kid[i], i + 1 == certain && t->visited == certain && certain < t->n ? span : t->kid[i]->span);
 }
 
 static void
@@ -192,10 +252,10 @@ walk(struct levels *l, const struct term *t, struct span span)
     case TERM_AND:
     case TERM_OR:
     case TERM_ALL:
-        if (t->visited == 1)
-            walk(l, t->kid[0], span);
+        if (t->of_has)
+            walk_has_path(l, t, span);
         else
-            walk_kids(l, t, t->visited);
+            walk_chain(l, t, span);
         break;
     case TERM_IF:
         walk_kid(l, t->kid[0]);

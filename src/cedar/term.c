@@ -60,7 +60,7 @@ static struct term *
 add_joined(struct terms *ts, struct term t, struct term **kid, size_t n)
 {
     size_t before = 0;
-    if (t.op != TERM_ARITHMETIC && kid[0]->op == t.op)
+    if (t.op != TERM_ARITHMETIC && kid[0]->op == t.op && !kid[0]->of_has)
         before = kid[0]->n - 1;
     t.n = before + n;
     t.kid = arena_list(ts->a, t.n, sizeof *t.kid);
@@ -96,17 +96,19 @@ convert_kids(struct terms *ts, const struct expr *e)
 static struct term *
 convert_has(struct terms *ts, const struct expr *e, struct term *of)
 {
-    struct span span = {e->start, e->end};
-    struct term *all = NULL;
-    for (size_t i = 0; of && i < e->names.n; i++) {
-        struct term *has = add_one(ts, (struct term){.op = TERM_HAS, .span = span, .name = e->names.at[i]}, of);
-        all = all ? add_and(ts, span, all, has) : has;
-        if (all == NULL)
+    struct term has = {.op = TERM_HAS, .span = {e->start, e->end}}, step = {.op = TERM_ATTRIBUTE, .of_has = true, .span = {e->start, e->end}};
+    struct term **kid = arena_list(ts->a, e->names.n, sizeof *kid);
+    for (size_t i = 0; kid && i < e->names.n; i++) {
+        has.name = e->names.at[i];
+        if ((kid[i] = add_one(ts, has, of)) == NULL)
             return NULL;
-        if (i + 1 < e->names.n)
-            of = add_one(ts, (struct term){.op = TERM_ATTRIBUTE, .of_has = true, .span = span, .name = e->names.at[i]}, of);
+        step.name = has.name;
+        if (i + 1 < e->names.n && (of = add_one(ts, step, of)) == NULL)
+            return NULL;
     }
-    return of ? all : NULL;
+    if (kid == NULL || e->names.n == 1)
+        return kid ? kid[0] : NULL;
+    return add(ts, (struct term){.op = TERM_AND, .of_has = true, .span = has.span, .kid = kid, .n = e->names.n});
 }
 
 static struct term *
@@ -342,6 +344,8 @@ cmp_terms(const void *x, const void *y)
     int c = order(a->height, b->height);
     if (c == 0)
         c = order(a->op, b->op);
+    if (c == 0)
+        c = order(a->op == TERM_AND && a->of_has, b->op == TERM_AND && b->of_has);
     if (c == 0)
         c = order(a->n, b->n);
     if (c == 0)

@@ -47,7 +47,7 @@ struct term {
     enum term_op op;
     unsigned height;
     uint32_t shape;
-    bool of_has;        /* ATTRIBUTE: part of what "e has a.b" stands for, with operands that stand elsewhere in it, too */
+    bool of_has; /* part of what "e has a.b" stands for: the AND of all its kids, and each ATTRIBUTE, whose operand stands elsewhere, too */
     uint32_t knowledge; /* ATTRIBUTE and HAS: "kid has name"; GET_TAG and HAS_TAG: "kid.hasTag(kid)"; else TERM_NO_KNOWLEDGE */
     struct span span;   /* 0, 0: it has no place of its own (the scope's parts, policies from JSON) */
     struct span type_span; /* of the type's name: entity literals and IS */

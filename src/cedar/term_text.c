@@ -7,7 +7,7 @@ static void put(struct buf *b, const struct term *t);
 static const struct term *
 seen(const struct term *t)
 {
-    while ((t->op == TERM_AND || t->op == TERM_OR) && t->visited == 1)
+    while ((t->op == TERM_AND || t->op == TERM_OR) && t->visited == 1 && !t->of_has)
         t = t->kid[0];
     return t;
 }
@@ -66,6 +66,16 @@ put_pair(struct buf *b, const struct term *t, const char *operator)
     put_operand(b, t->kid[0]);
     buf_puts(b, operator);
     put_operand(b, t->kid[1]);
+}
+
+static void
+put_has_path(struct buf *b, const struct term *t)
+{
+    put_operand(b, t->kid[0]->kid[0]);
+    for (size_t i = 0; i < t->n && !b->failed; i++) {
+        buf_puts(b, i ? "." : " has ");
+        put_name(b, t->kid[i]->name);
+    }
 }
 
 static void
@@ -214,7 +224,10 @@ put(struct buf *b, const struct term *t)
         break;
     case TERM_AND:
     case TERM_ALL:
-        put_chain(b, t, " && ");
+        if (t->of_has)
+            put_has_path(b, t);
+        else
+            put_chain(b, t, " && ");
         break;
     case TERM_OR:
         put_chain(b, t, " || ");

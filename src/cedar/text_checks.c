@@ -120,7 +120,7 @@ walk(struct texts *x, const struct term *t)
         check_pattern(x, t);
     for (size_t i = 0; t->op == TERM_RECORD && i < t->names.n; i++)
         check_name(x, t, t->names.at[i]);
-    for (size_t i = 0; !t->of_has && i < t->n; i++)
+    for (size_t i = 0; !(t->op == TERM_ATTRIBUTE && t->of_has) && i < t->n; i++)
         walk(x, t->kid[i]);
 }
 

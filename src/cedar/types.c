@@ -29,6 +29,13 @@ is_bool(const struct type *t)
     return t->kind == TYPE_TRUE || t->kind == TYPE_FALSE || t->kind == TYPE_BOOL;
 }
 
+const struct type_attribute *
+types_attribute(const struct type *of, struct cedar_str name)
+{
+    const struct type *record = of->kind == TYPE_ENTITY ? of->entity->attributes : of->kind == TYPE_RECORD ? of : NULL;
+    return record ? type_attribute(record, name) : NULL;
+}
+
 /* --------------------------------------------------------------------------------------------------------------- joining */
 
 static bool is_subtype(struct types_work *w, const struct type *a, const struct type *b);

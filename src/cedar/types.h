@@ -24,6 +24,8 @@ enum types_misfit { MISFIT_NONE, MISFIT_OPTIONALITY, MISFIT_WIDTH, MISFIT_ENTITI
 
 /* types_join(w, a, b, why): the least type that both are of, or NULL. */
 const struct type *types_join(struct types_work *w, const struct type *a, const struct type *b, enum types_misfit *why);
+/* types_attribute(of, name): of a record or entity type; NULL when it has none of this name. */
+const struct type_attribute *types_attribute(const struct type *of, struct cedar_str name);
 /* types_cmp(w, a, b): the official engine's order of types; 0: the same. */
 int types_cmp(struct types_work *w, const struct type *a, const struct type *b);
 /* types_hash(w, t): the same for types that are the same; NULL is a type here. */

@@ -181,7 +181,7 @@ check_names(struct validator *v, size_t index, const struct term *t)
         check_uid(v, index, &t->literal->uid, t->span, t->type_span);
     else if (t->op == TERM_IS)
         check_type(v, index, t->name, t->type_span);
-    for (size_t i = 0; !t->of_has && i < t->n; i++)
+    for (size_t i = 0; !(t->op == TERM_ATTRIBUTE && t->of_has) && i < t->n; i++)
         check_names(v, index, t->kid[i]);
 }
 
