@@ -4,7 +4,7 @@
  *
  * A policy whose scope does not match is neither satisfied nor in error: scope terms come first in Cedar's && chain and never fail.
  */
-#include "cedar/entities.h"
+#include "cedar/evaluate.h"
 #include "cedar/policies.h"
 
 struct run {
@@ -464,6 +464,23 @@ static operation *const operations[EXPR_COUNT] = {
     [EXPR_RECORD] = op_record,
     [EXPR_CALL] = op_call,
 };
+
+const struct cedar_value *
+evaluate_expr(const struct cedar_entities *entities, const struct cedar_value *const variables[VARIABLE_COUNT], const struct expr *e, struct arena *a,
+              struct fault *fault)
+{
+    struct run r;
+    r.entities = entities;
+    r.a = a;
+    memcpy(r.variables, variables, sizeof r.variables);
+    fault_reset(&r.fault);
+    const struct cedar_value *v = eval(&r, e);
+    if (v == NULL) {
+        fault_add(fault, "%s", r.fault.room);
+        fault->memory = r.fault.memory;
+    }
+    return v;
+}
 
 /* ------------------------------------------------------------------------------------------------------------- policies */
 
