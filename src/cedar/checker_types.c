@@ -9,10 +9,13 @@ checker_is_action_type(struct cedar_str type)
 
 /* Actions have types, but no entity types: no attributes, no tags. */
 static const struct schema_entity *
-action_entity(struct arena *a, struct cedar_str type)
+action_entity(struct arena *a, const struct cedar_schema *schema, struct cedar_str type)
 {
     static const struct type no_attributes = {.kind = TYPE_RECORD};
-    struct schema_entity *e = ARENA_NEW(a, struct schema_entity);
+    const struct schema_entity *known = schema_find_action_type(schema, type);
+    struct schema_entity *e = known ? NULL : ARENA_NEW(a, struct schema_entity);
+    if (known)
+        return known;
     if (e)
         *e = (struct schema_entity){.name = type, .attributes = &no_attributes};
     return e;
@@ -32,7 +35,7 @@ checker_types_make(struct arena *a, const struct cedar_schema *schema, struct ch
         const struct cedar_str type = schema->actions[i].uid.type;
         bool same = i > 0 && str_eq(type, schema->actions[i - 1].uid.type);
         out->actions[i].kind = TYPE_ENTITY;
-        out->actions[i].entity = same ? out->actions[i - 1].entity : action_entity(a, type);
+        out->actions[i].entity = same ? out->actions[i - 1].entity : action_entity(a, schema, type);
         if (out->actions[i].entity == NULL)
             return false;
     }

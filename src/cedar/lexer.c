@@ -102,11 +102,21 @@ number_length(const struct lexer *l)
     return n;
 }
 
+/* Signs of the schema grammar; all but "::" are single characters there, "<=" is two of them. */
+static bool
+in_schema(int kind)
+{
+    return kind == TOKEN_PATH || kind == TOKEN_LESS || kind == TOKEN_GREATER || kind == TOKEN_ASSIGN || kind == TOKEN_AT ||
+           (kind >= TOKEN_COMMA && kind <= TOKEN_QUESTION);
+}
+
 static size_t
 sign_length(const struct lexer *l, enum token_kind *kind)
 {
     for (int k = TOKEN_PATH; k < TOKEN_COUNT; k++) {
         size_t n = strlen(spelling[k]);
+        if (l->schema && !in_schema(k))
+            continue;
         if (l->text.n - l->at >= n && memcmp(l->text.at + l->at, spelling[k], n) == 0)
             return *kind = (enum token_kind)k, n;
     }
@@ -123,7 +133,7 @@ measure(const struct lexer *l, enum token_kind *kind)
         return *kind = TOKEN_NUMBER, number_length(l);
     if (c == '"')
         return *kind = TOKEN_STRING, string_length(l);
-    if (c == '?')
+    if (c == '?' && !l->schema)
         return *kind = TOKEN_SLOT, word_length(l, 1);
     return sign_length(l, kind);
 }

@@ -41,7 +41,8 @@
     T(TOKEN_SQUARE, "[")                                                                                                                             \
     T(TOKEN_SQUARE_END, "]")                                                                                                                         \
     T(TOKEN_CURLY, "{")                                                                                                                              \
-    T(TOKEN_CURLY_END, "}")
+    T(TOKEN_CURLY_END, "}")                                                                                                                          \
+    T(TOKEN_QUESTION, "?") /* schemas only */
 
 enum token_kind {
 #define T(token, text) token,
@@ -60,6 +61,7 @@ struct lexer {
     struct cedar_str text;
     size_t at;
     unsigned line, column; /* of ${at}, from 1; columns count characters */
+    bool schema;           /* the text is a schema: fewer signs, no slots */
 };
 
 /* lexer_next(l, out, error): the next token; TOKEN_END at the end, again and again. */

@@ -50,6 +50,7 @@ struct type {
 
 struct schema_entity {
     struct cedar_str name;         /* A::B::T */
+    struct type type;              /* this entity type, as a type */
     const struct type *attributes; /* a RECORD */
     const struct type *tags;       /* NULL: no tags */
     bool enumerated;               /* only ${ids} exist; no attributes, no tags */
@@ -79,11 +80,16 @@ struct cedar_schema {
     size_t n_entities;
     struct schema_action *actions; /* sorted by uid: type, then id */
     size_t n_actions;
+    /* The types of the actions, A::Action. They are not declared, not in ${entities} and have no attributes, but attributes may be of them. */
+    struct schema_entity *action_types; /* sorted by name */
+    size_t n_action_types;
+    struct cedar_str file; /* what it was parsed under */
     const struct schema_source *source;
 };
 
-/* NULL when the schema does not declare it. */
+/* NULL when the schema does not declare it. The type of an action (A::Action) is no declared entity type. */
 const struct schema_entity *schema_find_entity(const struct cedar_schema *s, struct cedar_str name);
+const struct schema_entity *schema_find_action_type(const struct cedar_schema *s, struct cedar_str name);
 const struct schema_action *schema_find_action(const struct cedar_schema *s, const struct cedar_uid *uid);
 /* type_attribute(record, name): NULL when the record type has no such attribute. */
 const struct type_attribute *type_attribute(const struct type *record, struct cedar_str name);

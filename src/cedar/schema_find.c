@@ -24,6 +24,15 @@ schema_find_entity(const struct cedar_schema *s, struct cedar_str name)
     return NULL;
 }
 
+const struct schema_entity *
+schema_find_action_type(const struct cedar_schema *s, struct cedar_str name)
+{
+    for (size_t i = 0; i < s->n_action_types; i++) /* one a namespace */
+        if (str_eq(s->action_types[i].name, name))
+            return &s->action_types[i];
+    return NULL;
+}
+
 const struct schema_action *
 schema_find_action(const struct cedar_schema *s, const struct cedar_uid *uid)
 {
