@@ -49,6 +49,13 @@ bool process_alive(const struct process *p);
 /* tcp_peer_uid(local_port, remote_port, uid): the user that owns the other end of a loopback TCP connection (/proc/net/tcp, tcp6 of the
  * network namespace of ${netns_pid}, 0: ours). E_NOT_FOUND; E_PROOF when several users have that port, on several loopback addresses. */
 struct err tcp_peer_uid(int netns_pid, uint16_t local_port, uint16_t remote_port, int *uid) MUST_USE;
+/* tcp_peer_uid_at(netns_pid, ends, uid): the same for exactly these addresses. Asks the kernel for the one socket where it can (IPv4, our
+ * own network namespace: microseconds); else as tcp_peer_uid, which reads the table of all connections (milliseconds). */
+struct tcp_ends {
+    uint32_t local_v4, remote_v4; /* network order; 0: not IPv4 */
+    uint16_t local_port, remote_port;
+};
+struct err tcp_peer_uid_at(int netns_pid, const struct tcp_ends *ends, int *uid) MUST_USE;
 
 /* How an agent proves itself, as declared in the estate. Every field that is set must match (-1 / NULL: not asked for). */
 struct unix_claim {

@@ -42,6 +42,7 @@ struct net_peer {
     int pidfd;         /* owned by the connection; -1 when there is none */
     char text[64];     /* "unix:pid 12 uid 1000" or "127.0.0.1:4711" */
     uint16_t remote_port, local_port; /* TCP */
+    uint32_t remote_v4, local_v4;     /* TCP over IPv4, network order; else 0 */
     bool loopback;
     bool admitted; /* for the handler: false on a new connection, stays as the handler sets it */
 };

@@ -63,6 +63,8 @@ read_tcp(int fd, struct net_peer *p)
     p->remote_port = port_of(&remote);
     p->local_port = port_of(&local);
     p->loopback = is_loopback(&remote);
+    p->remote_v4 = v6 ? 0 : remote.v4.sin_addr.s_addr;
+    p->local_v4 = local.any.sa_family == AF_INET ? local.v4.sin_addr.s_addr : 0;
     snprintf(p->text, sizeof p->text, v6 ? "[%s]:%u" : "%s:%u", host, p->remote_port);
 }
 

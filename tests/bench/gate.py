@@ -51,12 +51,15 @@ def wrk(folder, url, connections, user=None):
                 'wrk.headers["Accept"] = "application/json, text/event-stream"\n'
                 "local n = 0\nlocal pre, post = " + ", ".join("[==[" + p + "]==]" for p in BODY.split("%s")) + "\n"
                 "request = function() n = n + 1; return wrk.format(nil, nil, nil, pre .. n .. post) end\n"
-                "response = function(s, h, b) if s ~= 200 or not b:find('quick brown') then bad = (bad or 0) + 1 end end\n")
+                "local threads = {}\nfunction setup(thread) table.insert(threads, thread) end\nbad, first = 0, ''\n"
+                "response = function(s, h, b)\n  if s ~= 200 or not b:find('\"result\"', 1, true) or not b:find('quick brown', 1, true) then\n"
+                "    bad = bad + 1\n    if bad == 1 then first = s .. ' ' .. b end\n  end\nend\n"
+                "done = function() for _, t in ipairs(threads) do print('not allowed: ' .. t:get('bad') .. ' ' .. t:get('first')) end end\n")
     extra = {"user": user, "group": user, "extra_groups": []} if user and IS_ROOT else {}
     out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency", "-s", script, url], capture_output=True, text=True, check=True,
                          cwd="/", **extra).stdout
-    if "Non-2xx" in out or "Socket errors" in out:
-        sys.exit("the load was not answered:\n" + out)
+    if "Non-2xx" in out or "Socket errors" in out or int(re.search(r"not allowed: (\d+)", out).group(1)):
+        sys.exit(f"not every call to {url.split('/')[2]} was allowed and answered:\n{out}")
     unit = {"us": 1, "ms": 1000, "s": 1e6}
     value = lambda name: (lambda m: float(m.group(1)) * unit[m.group(2)])(re.search(name + r"\s+([\d.]+)(us|ms|s)", out))
     return {"requests": int(re.search(r"(\d+) requests in", out).group(1)), "p50": value("50%"), "p99": value("99%")}

@@ -723,6 +723,10 @@ the_user_of_a_connection_is_found(void **state)
     assert_false(err_failed(e));
     e = tcp_peer_uid(0, here, (uint16_t)(port + 1), &uid);
     assert_int_equal(e.code, E_NOT_FOUND);
+    struct tcp_ends ends = {at.sin_addr.s_addr, at.sin_addr.s_addr, here, port};
+    e = tcp_peer_uid_at(getpid(), &ends, &uid);
+    assert_false(err_failed(e));
+    assert_int_equal(uid, geteuid());
     if (geteuid() == 0) { /* another user, from the same port of another loopback address */
         int ready[2];
         char byte = 0;
@@ -741,12 +745,20 @@ the_user_of_a_connection_is_found(void **state)
         e = tcp_peer_uid(0, here, port, &uid);
         assert_int_equal(e.code, E_PROOF);
         assert_non_null(strstr(e.text, "several users"));
+        assert_false(err_failed(tcp_peer_uid_at(0, &ends, &uid))); /* the kernel tells them apart by their addresses */
+        assert_int_equal(uid, 0);
+        ends.remote_v4 = inet_addr("127.0.0.2");
+        assert_false(err_failed(tcp_peer_uid_at(0, &ends, &uid)));
+        assert_int_equal(uid, NOBODY);
+        ends.remote_v4 = at.sin_addr.s_addr;
         kill(pid, SIGKILL);
         waitpid(pid, &status, 0);
         close(ready[0]), close(ready[1]);
     }
     close(fd); /* the peer has gone: what is left of its end is nobody's */
     e = tcp_peer_uid(0, here, port, &uid);
+    assert_int_equal(e.code, E_NOT_FOUND);
+    e = tcp_peer_uid_at(0, &ends, &uid);
     assert_int_equal(e.code, E_NOT_FOUND);
     close(server);
 }

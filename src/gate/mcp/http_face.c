@@ -150,7 +150,8 @@ check_peer(struct endpoint *e, const struct http_request *r)
         return err_ok();
     if (r->peer->unix_socket)
         return r->peer->uid == e->uid ? err_ok() : err_make(E_PROOF, "this endpoint belongs to another user");
-    struct err found = tcp_peer_uid(e->netns_pid, r->peer->local_port, r->peer->remote_port, &uid);
+    struct tcp_ends ends = {r->peer->local_v4, r->peer->remote_v4, r->peer->local_port, r->peer->remote_port};
+    struct err found = tcp_peer_uid_at(e->netns_pid, &ends, &uid);
     if (err_failed(found) || uid != e->uid)
         return err_make(E_PROOF, "this endpoint belongs to another user");
     r->peer->admitted = true; /* once a connection: its other end cannot change its user id */
