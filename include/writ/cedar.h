@@ -39,6 +39,7 @@ struct cedar_error {
 /* Documented bounds; see docs/cedar.md. */
 #define CEDAR_MAX_POLICY_BYTES (1u << 20)
 #define CEDAR_MAX_DEPTH 128u
+#define CEDAR_MAX_POLICY_JSON_BYTES (8u << 20)
 
 /* ---------------------------------------------------------------------------------------------------------------- policies */
 

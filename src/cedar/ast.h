@@ -57,6 +57,7 @@ struct expr {
     enum expr_op op;
     unsigned height; /* 1 for a leaf; at most CEDAR_MAX_DEPTH */
     unsigned line, column;
+    bool quoted; /* EXPR_RECORD from a JSON value: all keys are printed as strings */
     uint32_t start, end;
     struct span type; /* the type's name: an entity literal, EXPR_IS, EXPR_IS_IN */
     const struct expr **kid;
@@ -80,7 +81,8 @@ struct scope_place {
 
 struct scope {
     enum scope_kind kind;
-    bool slot; /* stands for uids[0]; the policy is a template */
+    bool slot;   /* stands for uids[0]; the policy is a template */
+    bool listed; /* one uid in brackets, where the JSON form had brackets: printed with them */
     struct cedar_str type;
     struct span type_span; /* of ${type} */
     struct span slot_span;
@@ -91,6 +93,7 @@ struct scope {
 
 struct annotation {
     struct cedar_str key, value;
+    bool bare; /* written without a value, which is "" */
     struct annotation *next;
 };
 

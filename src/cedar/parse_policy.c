@@ -1,5 +1,6 @@
 /* Policies: annotations, effect, scope, conditions; and the small things expressions need from the parser. */
 #include "cedar/parser.h"
+#include "cedar/policies.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -178,7 +179,6 @@ parser_name(struct parser *p, struct cedar_str *name, struct span *name_span, st
 
 /* ---------------------------------------------------------------------------------------------------------------- scope */
 
-#define ANNOTATIONS_MAX 64u
 #define SCOPE_HELP "; policy scopes must contain a `principal`, `action`, and `resource` element in that order"
 
 /* What may stand behind == or in. */
@@ -408,7 +408,8 @@ static bool
 parse_annotation_value(struct parser *p, struct annotation *n)
 {
     n->value = (struct cedar_str){"", 0};
-    if (!parser_is(p, TOKEN_ROUND))
+    n->bare = !parser_is(p, TOKEN_ROUND);
+    if (n->bare)
         return true;
     if (!parser_step(p))
         return false;
@@ -427,8 +428,8 @@ parse_annotations(struct parser *p, struct policy *policy)
         struct token key = p->now;
         if (!parser_is(p, TOKEN_NAME))
             return parser_unexpected(p);
-        if (n_before == ANNOTATIONS_MAX)
-            return error_set(p->error, CEDAR_LIMIT, key.line, key.column, "more than %u annotations on one policy", ANNOTATIONS_MAX);
+        if (n_before == POLICY_ANNOTATIONS_MAX)
+            return error_set(p->error, CEDAR_LIMIT, key.line, key.column, "more than %u annotations on one policy", POLICY_ANNOTATIONS_MAX);
         struct annotation *n = ARENA_NEW(p->a, struct annotation);
         if (n == NULL)
             return error_memory(p->error);

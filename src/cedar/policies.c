@@ -5,8 +5,8 @@
 
 #define FILE_MEMORY_MAX ((size_t)512 << 20)
 
-static void
-file_unref(struct policy_file *f)
+void
+policy_file_unref(struct policy_file *f)
 {
     if (f == NULL || __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
@@ -14,16 +14,15 @@ file_unref(struct policy_file *f)
     free(f);
 }
 
-static struct policy_file *
-file_ref(struct policy_file *f)
+struct policy_file *
+policy_file_ref(struct policy_file *f)
 {
     __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     return f;
 }
 
-/* An empty set with room, or NULL. */
-static struct cedar_policies *
-set_new(size_t n, size_t n_files)
+struct cedar_policies *
+policies_new(size_t n, size_t n_files)
 {
     struct cedar_policies *p = calloc(1, sizeof *p);
     if (p == NULL)
@@ -50,7 +49,7 @@ cedar_policies_unref(struct cedar_policies *p)
     if (p == NULL || __atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     for (size_t i = 0; i < p->n_files; i++)
-        file_unref(p->files[i]);
+        policy_file_unref(p->files[i]);
     free(p->files);
     free(p->at);
     free(p);
@@ -80,8 +79,8 @@ duplicate(const struct policy *first, const struct policy *second, struct cedar_
     return false;
 }
 
-static bool
-check_ids(const struct cedar_policies *p, struct cedar_error *error)
+bool
+policies_check_ids(const struct cedar_policies *p, struct cedar_error *error)
 {
     const struct policy **list = calloc(p->n + 1, sizeof *list);
     bool ok = true;
@@ -142,8 +141,8 @@ check_text(struct cedar_str text, struct cedar_error *error)
     return error_set(error, CEDAR_SYNTAX, line, 0, "this line is not valid UTF-8");
 }
 
-static struct policy_file *
-file_new(struct cedar_str text, const char *name, struct cedar_error *error)
+struct policy_file *
+policy_file_new(struct cedar_str text, const char *name, struct cedar_error *error)
 {
     struct policy_file *f = calloc(1, sizeof *f);
     if (f == NULL)
@@ -155,7 +154,7 @@ file_new(struct cedar_str text, const char *name, struct cedar_error *error)
     f->name = (struct cedar_str){(const char *)own_name.at, own_name.n};
     if (own_text.at && own_name.at)
         return f;
-    file_unref(f);
+    policy_file_unref(f);
     return error_memory(error), NULL;
 }
 
@@ -166,16 +165,16 @@ set_from(struct policy_file *f, bool id_by_annotation, struct cedar_error *error
     size_t n, i = 0;
     if (!parse_policies(f, &first, &n, error))
         return NULL;
-    struct cedar_policies *p = set_new(n, 1);
+    struct cedar_policies *p = policies_new(n, 1);
     if (p == NULL)
         return error_memory(error), NULL;
-    p->files[p->n_files++] = file_ref(f);
+    p->files[p->n_files++] = policy_file_ref(f);
     bool ok = true;
     for (struct policy *one = first; ok && one; one = one->next, i++) {
         ok = name_policy(one, i, id_by_annotation, &f->a, error);
         p->at[p->n++] = one;
     }
-    if (ok && check_ids(p, error))
+    if (ok && policies_check_ids(p, error))
         return p;
     cedar_policies_unref(p);
     return NULL;
@@ -187,11 +186,11 @@ cedar_policies_parse(struct cedar_str text, const char *name, bool id_by_annotat
     *out = NULL;
     if (!check_text(text, error))
         return false;
-    struct policy_file *f = file_new(text, name, error);
+    struct policy_file *f = policy_file_new(text, name, error);
     if (f == NULL)
         return false;
     *out = set_from(f, id_by_annotation, error);
-    file_unref(f);
+    policy_file_unref(f);
     return *out != NULL;
 }
 
@@ -201,16 +200,16 @@ cedar_policies_join(struct cedar_policies *const *sets, size_t n, struct cedar_p
     size_t policies = 0, files = 0;
     for (size_t i = 0; i < n; i++)
         policies += sets[i]->n, files += sets[i]->n_files;
-    struct cedar_policies *p = set_new(policies, files);
+    struct cedar_policies *p = policies_new(policies, files);
     if (p == NULL)
         return *out = NULL, error_memory(error);
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < sets[i]->n; k++)
             p->at[p->n++] = sets[i]->at[k];
         for (size_t k = 0; k < sets[i]->n_files; k++)
-            p->files[p->n_files++] = file_ref(sets[i]->files[k]);
+            p->files[p->n_files++] = policy_file_ref(sets[i]->files[k]);
     }
-    bool ok = check_ids(p, error);
+    bool ok = policies_check_ids(p, error);
     if (!ok)
         cedar_policies_unref(p);
     *out = ok ? p : NULL;
