@@ -5,6 +5,7 @@
  * A policy whose scope does not match is neither satisfied nor in error: scope terms come first in Cedar's && chain and never fail.
  */
 #include "cedar/evaluate.h"
+#include "cedar/operate.h"
 #include "cedar/policies.h"
 
 struct run {
@@ -30,7 +31,7 @@ eval_as(struct run *r, const struct expr *e, enum value_kind kind)
     const struct cedar_value *v = eval(r, e);
     if (v == NULL || v->kind == kind)
         return v;
-    return fault_type(&r->fault, kind == VALUE_ENTITY ? "(entity of type `any_entity_type`)" : value_kind_name(kind), v);
+    return fault_kind(&r->fault, kind, v);
 }
 
 static const struct cedar_value *
@@ -38,7 +39,7 @@ check(struct run *r, const struct cedar_value *v, enum value_kind kind)
 {
     if (v->kind == kind)
         return v;
-    return fault_type(&r->fault, kind == VALUE_ENTITY ? "(entity of type `any_entity_type`)" : value_kind_name(kind), v);
+    return fault_kind(&r->fault, kind, v);
 }
 
 static const struct cedar_value *
@@ -113,35 +114,14 @@ op_equal(struct run *r, const struct expr *e)
     return eval_two(r, e, &a, &b) ? value_truth(value_eq(a, b) == (e->op == EXPR_EQUAL)) : NULL;
 }
 
-static bool
-is_ordered(enum value_kind kind)
-{
-    return kind == VALUE_LONG || kind == VALUE_DATETIME || kind == VALUE_DURATION;
-}
-
-/* Which operand a failed comparison complains about: a long asks for longs before an extension type asks for its own. */
-static const struct cedar_value *
-not_comparable(struct run *r, const struct cedar_value *a, const struct cedar_value *b)
-{
-    if (a->kind == VALUE_LONG)
-        return fault_type(&r->fault, "long", b);
-    if (b->kind == VALUE_LONG)
-        return fault_type(&r->fault, "long", a);
-    if (is_ordered(a->kind))
-        return fault_type(&r->fault, value_kind_name(a->kind), b);
-    if (is_ordered(b->kind))
-        return fault_type(&r->fault, value_kind_name(b->kind), a);
-    return fault_type(&r->fault, "one of [long, datetime, duration]", a);
-}
-
 static const struct cedar_value *
 op_compare(struct run *r, const struct expr *e)
 {
     const struct cedar_value *a, *b;
     if (!eval_two(r, e, &a, &b))
         return NULL;
-    if (a->kind != b->kind || !is_ordered(a->kind))
-        return not_comparable(r, a, b);
+    if (a->kind != b->kind || !operate_ordered(a->kind))
+        return fault_not_comparable(&r->fault, a, b);
     switch (e->op) {
     case EXPR_LESS:
         return value_truth(a->number < b->number);
@@ -161,20 +141,8 @@ op_negate(struct run *r, const struct expr *e)
     if (v == NULL)
         return NULL;
     if (v->number == INT64_MIN)
-        return fault_add(&r->fault, "integer overflow while attempting to negate the value `%lld`", (long long)v->number);
+        return fault_negate(&r->fault, v->number);
     return made(r, value_number(r->a, VALUE_LONG, -v->number));
-}
-
-static bool
-calculate(struct run *r, char operator, int64_t a, int64_t b, int64_t *out)
-{
-    const char *verb = operator== '+' ? "add" : operator== '-' ? "subtract" : "multiply";
-    bool over = operator== '+'   ? __builtin_add_overflow(a, b, out)
-                : operator== '-' ? __builtin_sub_overflow(a, b, out)
-                                 : __builtin_mul_overflow(a, b, out);
-    if (over)
-        fault_add(&r->fault, "integer overflow while attempting to %s the values `%lld` and `%lld`", verb, (long long)a, (long long)b);
-    return !over;
 }
 
 /* Both operands are evaluated before the first is asked to be a long. */
@@ -187,7 +155,7 @@ op_arithmetic(struct run *r, const struct expr *e)
         const struct cedar_value *next = eval(r, e->kid[i]);
         if (next == NULL || (i == 1 && !check(r, v, VALUE_LONG)) || !check(r, next, VALUE_LONG))
             return NULL;
-        if (!calculate(r, e->operators[i - 1], i == 1 ? v->number : sum, next->number, &sum))
+        if (!operate_arithmetic(&r->fault, e->operators[i - 1], i == 1 ? v->number : sum, next->number, &sum))
             return NULL;
     }
     return v ? made(r, value_number(r->a, VALUE_LONG, sum)) : NULL;
@@ -216,7 +184,7 @@ is_in(struct run *r, const struct cedar_value *low, const struct cedar_value *hi
         return value_truth(entities_in(r->entities, &low->uid, &high->uid));
     if (high->kind == VALUE_SET)
         return in_set(r, &low->uid, &high->set);
-    return fault_type(&r->fault, "one of [set, (entity of type `any_entity_type`)]", high);
+    return fault_not_in(&r->fault, high);
 }
 
 static const struct cedar_value *
@@ -272,29 +240,6 @@ op_is_empty(struct run *r, const struct expr *e)
 /* ----------------------------------------------------------------------------------------------------- attributes, tags */
 
 static const struct cedar_value *
-no_entity(struct run *r, const struct cedar_uid *uid)
-{
-    fault_add(&r->fault, "entity `");
-    text_uid(&r->fault.text, uid);
-    return fault_add(&r->fault, "` does not exist");
-}
-
-static const struct cedar_value *
-lacks(struct run *r, const struct cedar_uid *uid, const char *what, struct cedar_str name)
-{
-    if (uid) {
-        fault_add(&r->fault, "`");
-        text_uid(&r->fault.text, uid);
-        fault_add(&r->fault, "` does");
-    } else {
-        fault_add(&r->fault, "record does");
-    }
-    fault_add(&r->fault, " not have the %s `", what);
-    text_str(&r->fault.text, name);
-    return fault_add(&r->fault, "`");
-}
-
-static const struct cedar_value *
 op_tag(struct run *r, const struct expr *e)
 {
     const struct cedar_value *a, *b;
@@ -305,14 +250,8 @@ op_tag(struct run *r, const struct expr *e)
     if (e->op == EXPR_HAS_TAG)
         return value_truth(tag != NULL);
     if (entity == NULL)
-        return no_entity(r, &a->uid);
-    return tag ? tag : lacks(r, &a->uid, "tag", b->text);
-}
-
-static const struct cedar_value *
-no_attributes(struct run *r, const struct cedar_value *v)
-{
-    return fault_type(&r->fault, "one of [record, (entity of type `any_entity_type`)]", v);
+        return fault_no_entity(&r->fault, &a->uid);
+    return tag ? tag : fault_lacks(&r->fault, &a->uid, "tag", b->text);
 }
 
 static const struct cedar_value *
@@ -321,15 +260,15 @@ get(struct run *r, const struct cedar_value *v, struct cedar_str name)
     const struct cedar_value *found;
     if (v->kind == VALUE_RECORD) {
         found = value_get(v, name);
-        return found ? found : lacks(r, NULL, "attribute", name);
+        return found ? found : fault_lacks(&r->fault, NULL, "attribute", name);
     }
     if (v->kind != VALUE_ENTITY)
-        return no_attributes(r, v);
+        return fault_no_attributes(&r->fault, v);
     const struct entity *entity = entities_find(r->entities, &v->uid);
     if (entity == NULL)
-        return no_entity(r, &v->uid);
+        return fault_no_entity(&r->fault, &v->uid);
     found = value_get(entity->attributes, name);
-    return found ? found : lacks(r, &v->uid, "attribute", name);
+    return found ? found : fault_lacks(&r->fault, &v->uid, "attribute", name);
 }
 
 static const struct cedar_value *
@@ -356,7 +295,7 @@ op_has(struct run *r, const struct expr *e)
     const struct cedar_value *v = eval(r, e->kid[0]);
     for (size_t i = 0; v && i < e->names.n; i++) {
         if (v->kind != VALUE_RECORD && v->kind != VALUE_ENTITY)
-            return no_attributes(r, v);
+            return fault_no_attributes(&r->fault, v);
         if ((v = find_attribute(r, v, e->names.at[i])) == NULL)
             return &value_false;
     }
@@ -365,34 +304,11 @@ op_has(struct run *r, const struct expr *e)
 
 /* ------------------------------------------------------------------------------------------------- like, sets, records, calls */
 
-/*
- * Each piece is taken at its first place behind the one before; the last must end the text. Bytes will do for characters: UTF-8 matches
- * only at the beginnings of characters.
- */
-static bool
-matches(struct bytes text, const struct pieces *p)
-{
-    struct bytes first = str_bytes(p->at[0]), last = str_bytes(p->at[p->n - 1]);
-    if (p->n == 1)
-        return bytes_eq(text, first);
-    if (!bytes_starts(text, first))
-        return false;
-    text = bytes_sub(text, first.n, text.n);
-    for (size_t i = 1; i + 1 < p->n; i++) {
-        struct bytes piece = str_bytes(p->at[i]);
-        size_t at = bytes_search(text, piece);
-        if (piece.n > 0 && at == text.n)
-            return false;
-        text = bytes_sub(text, at + piece.n, text.n);
-    }
-    return bytes_ends(text, last);
-}
-
 static const struct cedar_value *
 op_like(struct run *r, const struct expr *e)
 {
     const struct cedar_value *v = eval_as(r, e->kid[0], VALUE_STRING);
-    return v ? value_truth(matches(str_bytes(v->text), &e->names)) : NULL;
+    return v ? value_truth(operate_like(str_bytes(v->text), &e->names)) : NULL;
 }
 
 static const struct cedar_value **

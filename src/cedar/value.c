@@ -1,5 +1,7 @@
 #include "cedar/value.h"
 
+#include "cedar/desk.h"
+
 #include <stdlib.h>
 
 const struct cedar_value value_true = {.kind = VALUE_BOOL, .depth = 1, .truth = true};
@@ -282,6 +284,7 @@ value_copy(struct arena *a, const struct cedar_value *v)
     if (to == NULL)
         return NULL;
     *to = *v;
+    to->interned = to->own_keys = false;
     if (v->kind == VALUE_STRING) {
         to->text = copy_str(a, v->text, &ok);
     } else if (v->kind == VALUE_ENTITY) {
@@ -318,6 +321,7 @@ cedar_scratch_free(struct cedar_scratch *s)
     if (s == NULL)
         return;
     arena_free(&s->a);
+    desk_free(s->desk);
     free(s);
 }
 

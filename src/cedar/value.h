@@ -47,8 +47,11 @@ struct value_ip {
 };
 
 struct cedar_value {
-    enum value_kind kind;
-    unsigned depth; /* 1 for a value without parts */
+    enum value_kind kind : 8;
+    bool interned : 1;     /* the one copy in its store or engine (intern.h) */
+    bool own_keys : 1;     /* a record whose keys are the one copy of their texts, where its store or engine has one */
+    unsigned depth : 16;   /* 1 for a value without parts */
+    uint32_t hash;         /* of an interned value */
     union {
         bool truth;
         int64_t number; /* long; decimal in 1/10000; datetime and duration in milliseconds */
@@ -60,8 +63,11 @@ struct cedar_value {
     };
 };
 
+struct desk;
+
 struct cedar_scratch {
     struct arena a;
+    struct desk *desk; /* what the compiled engine works on (desk.h); NULL until it does */
 };
 
 extern const struct cedar_value value_true, value_false, value_empty_record;

@@ -19,7 +19,7 @@
 #define FILE_MAX ((size_t)256 << 20)
 
 static struct {
-    size_t requests, agree, skipped, texts, texts_agree, shown, explicit_references;
+    size_t requests, agree, skipped, texts, texts_agree, shown, explicit_references, compiled, compiled_agree;
 } total;
 
 static const struct json_limits limits = {.bytes = (size_t)64 << 20, .depth = 256, .nodes = 4000000};
@@ -76,6 +76,7 @@ show(void)
 struct loaded {
     struct cedar_policies *policies;
     struct cedar_entities *entities;
+    struct cedar_engine *engine;
     struct cedar_scratch *scratch;
     const struct json *golden; /* the requests of the case in GOLDEN, or NULL */
 };
@@ -168,6 +169,30 @@ print_answer(const struct loaded *l, const struct cedar_answer *a)
     putchar('\n');
 }
 
+/* The compiled engine must give the very same answer, error texts included, with its index and without. */
+static void
+compare_compiled(const struct loaded *l, const struct cedar_request *q, const struct cedar_answer *reference, const char *path)
+{
+    for (int i = 0; i < 2; i++) {
+        struct cedar_decide_options options = {.no_index = i == 1};
+        struct cedar_answer a;
+        if (!cedar_decide(l->engine, q, &options, l->scratch, &a))
+            stop("%s: out of memory", path);
+        bool same = a.n_permits == reference->n_permits && a.n_forbids == reference->n_forbids && a.n_errors == reference->n_errors;
+        for (size_t k = 0; same && k < a.n_permits; k++)
+            same = a.permits[k] == reference->permits[k];
+        for (size_t k = 0; same && k < a.n_forbids; k++)
+            same = a.forbids[k] == reference->forbids[k];
+        for (size_t k = 0; same && k < a.n_errors; k++)
+            same = a.errors[k].policy == reference->errors[k].policy && strcmp(a.errors[k].text, reference->errors[k].text) == 0;
+        total.compiled++;
+        total.compiled_agree += same;
+        if (!same && show())
+            printf("%s: the compiled engine disagrees (%s index): %zu permits, %zu forbids, %zu errors: %s\n  not %s\n", path, i ? "no" : "with",
+                   a.n_permits, a.n_forbids, a.n_errors, a.n_errors ? a.errors[0].text : "", reference->n_errors ? reference->errors[0].text : "");
+    }
+}
+
 static void
 run_request(const struct loaded *l, const struct json *request, const struct json *golden, const char *path)
 {
@@ -185,6 +210,7 @@ run_request(const struct loaded *l, const struct json *request, const struct jso
     }
     if (!cedar_evaluate(l->policies, l->entities, &q, l->scratch, &a))
         stop("%s: out of memory", path);
+    compare_compiled(l, &q, &a, path);
     if (golden)
         compare_texts(l, golden, &a, path);
     if (same_answer(l, request, &a)) {
@@ -276,6 +302,16 @@ load_entities(const struct buf *text, struct cedar_entities **out, struct cedar_
 }
 
 static void
+compile_case(struct loaded *l, const char *path)
+{
+    struct cedar_error error;
+    struct cedar_store *store;
+    if (!cedar_store_compile(l->entities, &store, &error) || !cedar_engine_compile(l->policies, store, &l->engine, &error))
+        stop("%s: cannot be compiled: %s", path, error.text);
+    cedar_store_unref(store);
+}
+
+static void
 run_case(const char *dir, const char *path, const struct json *test)
 {
     const struct json *requests = json_get(test, "requests");
@@ -288,10 +324,12 @@ run_case(const char *dir, const char *path, const struct json *test)
     if (!load_entities(&entities, &l.entities, &error)) {
         skip_case(path, requests, error.text);
     } else {
+        compile_case(&l, path);
         const struct json *golden = l.golden ? l.golden->child : NULL;
         for (const struct json *r = requests->child; r; r = r->next, golden = golden ? golden->next : NULL)
             run_request(&l, r, golden, path);
     }
+    cedar_engine_unref(l.engine);
     cedar_policies_unref(l.policies);
     cedar_entities_unref(l.entities);
     cedar_scratch_free(l.scratch);
@@ -379,10 +417,11 @@ run_corpus(const char *dir, const char *golden)
         printf("entity references that only the schema tells from records: %zu, made explicit\n", total.explicit_references);
     if (total.skipped)
         printf("skipped %zu requests\n", total.skipped);
+    printf("compiled decisions %zu agree %zu\n", total.compiled, total.compiled_agree);
     printf("requests %zu agree %zu\n", total.requests - total.skipped, total.agree);
     arena_free(&a);
     buf_free(&list);
-    return total.agree + total.skipped == total.requests ? 0 : 1;
+    return total.agree + total.skipped == total.requests && total.compiled == total.compiled_agree ? 0 : 1;
 }
 
 /* --------------------------------------------------------------------------------------------------------------- probes */

@@ -1,0 +1,378 @@
+#include "cedar/compile.h"
+
+#include "cedar/growing.h"
+
+struct compiler {
+    struct graph *t;
+    struct program *p;
+    struct growing code, chunks, constants, names, pieces;
+    uint32_t *constant_of, *name_of; /* per term: 1 + where its literal or name stands */
+    struct growing patches;          /* jumps of the chunk that lead to its failing end */
+    uint32_t start;
+    unsigned registers; /* of the chunk */
+    bool failed;
+};
+
+static void *
+grow(struct compiler *c, struct growing *g, size_t size)
+{
+    void *at = growing_add(g, 1, size);
+    c->failed |= at == NULL;
+    return at;
+}
+
+static uint32_t
+emit(struct compiler *c, struct code code)
+{
+    struct code *to = grow(c, &c->code, sizeof *to);
+    if (to)
+        *to = code;
+    return (uint32_t)c->code.n - 1 - c->start;
+}
+
+static uint32_t
+here(const struct compiler *c)
+{
+    return (uint32_t)c->code.n - c->start;
+}
+
+static void
+land(struct compiler *c, uint32_t jump)
+{
+    if (!c->failed)
+        ((struct code *)c->code.at)[c->start + jump].x = here(c);
+}
+
+static uint32_t
+reg(struct compiler *c, unsigned r)
+{
+    if (r >= REGISTERS_MAX)
+        c->failed = true;
+    if (r >= c->registers)
+        c->registers = r + 1;
+    return OPERAND(OPERAND_REGISTER, r);
+}
+
+static uint32_t
+constant(struct compiler *c, uint32_t term)
+{
+    if (c->constant_of[term] == 0) {
+        const struct cedar_value **to = grow(c, &c->constants, sizeof *to);
+        if (to)
+            *to = c->t->at[term].literal;
+        c->constant_of[term] = (uint32_t)c->constants.n;
+    }
+    return OPERAND(OPERAND_CONSTANT, c->constant_of[term] - 1);
+}
+
+static uint32_t
+name(struct compiler *c, uint32_t term)
+{
+    if (c->name_of[term] == 0) {
+        struct cedar_str *to = grow(c, &c->names, sizeof *to);
+        if (to)
+            *to = c->t->at[term].name;
+        c->name_of[term] = (uint32_t)c->names.n;
+    }
+    return c->name_of[term] - 1;
+}
+
+static uint32_t
+pieces(struct compiler *c, uint32_t term)
+{
+    if (c->name_of[term] == 0) {
+        struct pieces *to = grow(c, &c->pieces, sizeof *to);
+        if (to)
+            *to = c->t->at[term].names;
+        c->name_of[term] = (uint32_t)c->pieces.n;
+    }
+    return c->name_of[term] - 1;
+}
+
+/* ------------------------------------------------------------------------------------------------------------------ values */
+
+static void value_to(struct compiler *c, uint32_t term, unsigned d);
+static void expression(struct compiler *c, uint32_t term, unsigned d);
+
+/* Where the value of ${term} is after what this emits: literals and variables need nothing, all else goes to register ${d}. */
+static uint32_t
+operand(struct compiler *c, uint32_t term, unsigned d)
+{
+    const struct vertex *t = &c->t->at[term];
+    if (t->op == EXPR_LITERAL)
+        return constant(c, term);
+    if (t->op == EXPR_VARIABLE)
+        return OPERAND(OPERAND_VARIABLE, t->variable);
+    value_to(c, term, d);
+    return reg(c, d);
+}
+
+static void
+value_to(struct compiler *c, uint32_t term, unsigned d)
+{
+    const struct vertex *t = &c->t->at[term];
+    reg(c, d);
+    if (c->failed)
+        return;
+    if (t->op == EXPR_LITERAL || t->op == EXPR_VARIABLE)
+        emit(c, (struct code){CODE_MOVE, (uint16_t)d, operand(c, term, d), 0, 0});
+    else if (t->chunk != NO_VERTEX)
+        emit(c, (struct code){CODE_TERM, (uint16_t)d, 0, 0, t->chunk});
+    else
+        expression(c, term, d);
+}
+
+/* kids joined by && (or ||): the first that decides is the value; the last must be a bool, too. */
+static void
+chain(struct compiler *c, const struct vertex *t, unsigned d)
+{
+    uint16_t jump = t->op == EXPR_AND ? CODE_IF_FALSE : CODE_IF_TRUE;
+    size_t before = c->patches.n;
+    for (uint32_t i = 0; i < t->n; i++) {
+        value_to(c, t->kid[i], d);
+        uint32_t at = emit(c, (struct code){i + 1 < t->n ? jump : CODE_BOOL, 0, reg(c, d), 0, 0});
+        uint32_t *patch = i + 1 < t->n ? grow(c, &c->patches, sizeof *patch) : NULL;
+        if (patch)
+            *patch = at;
+    }
+    while (c->patches.n > before)
+        land(c, ((uint32_t *)c->patches.at)[--c->patches.n]);
+}
+
+static void
+choice(struct compiler *c, const struct vertex *t, unsigned d)
+{
+    uint32_t guard = operand(c, t->kid[0], d);
+    uint32_t over = emit(c, (struct code){CODE_IF_FALSE, 0, guard, 0, 0});
+    value_to(c, t->kid[1], d);
+    uint32_t end = emit(c, (struct code){CODE_JUMP, 0, 0, 0, 0});
+    land(c, over);
+    value_to(c, t->kid[2], d);
+    land(c, end);
+}
+
+static void
+arithmetic(struct compiler *c, const struct vertex *t, unsigned d)
+{
+    uint32_t a = operand(c, t->kid[0], d);
+    for (uint32_t i = 1; i < t->n; i++) {
+        uint16_t op = t->operators[i - 1] == '+' ? CODE_ADD : t->operators[i - 1] == '-' ? CODE_SUBTRACT : CODE_MULTIPLY;
+        emit(c, (struct code){op, (uint16_t)d, a, operand(c, t->kid[i], d + 1), 0});
+        a = reg(c, d);
+    }
+}
+
+static void
+list(struct compiler *c, uint32_t term, const struct vertex *t, unsigned d)
+{
+    emit(c, (struct code){CODE_LIST, (uint16_t)d, 0, 0, t->n});
+    for (uint32_t i = 0; i < t->n; i++)
+        emit(c, (struct code){CODE_PUT, (uint16_t)d, operand(c, t->kid[i], d + 1), 0, i});
+    uint32_t from = reg(c, d);
+    if (t->op == EXPR_SET)
+        emit(c, (struct code){CODE_SET, (uint16_t)d, t->n, from, 0});
+    else if (t->op == EXPR_RECORD)
+        emit(c, (struct code){CODE_RECORD, (uint16_t)d, t->n, from, pieces(c, term)});
+    else
+        emit(c, (struct code){CODE_CALL, (uint16_t)d, t->n, from, t->function});
+}
+
+/* The code of operations with one or two operands that take no number; 0 is CODE_MOVE and stands for none. */
+static const uint16_t plain[EXPR_COUNT] = {
+    [EXPR_NOT] = CODE_NOT,
+    [EXPR_NEGATE] = CODE_NEGATE,
+    [EXPR_EQUAL] = CODE_EQUAL,
+    [EXPR_UNEQUAL] = CODE_UNEQUAL,
+    [EXPR_LESS] = CODE_LESS,
+    [EXPR_LESS_EQUAL] = CODE_LESS_EQUAL,
+    [EXPR_GREATER] = CODE_GREATER,
+    [EXPR_GREATER_EQUAL] = CODE_GREATER_EQUAL,
+    [EXPR_IN] = CODE_IN,
+    [EXPR_CONTAINS] = CODE_CONTAINS,
+    [EXPR_CONTAINS_ALL] = CODE_CONTAINS_ALL,
+    [EXPR_CONTAINS_ANY] = CODE_CONTAINS_ANY,
+    [EXPR_IS_EMPTY] = CODE_IS_EMPTY,
+    [EXPR_GET_TAG] = CODE_GET_TAG,
+    [EXPR_HAS_TAG] = CODE_HAS_TAG,
+};
+
+static void
+simple(struct compiler *c, uint32_t term, const struct vertex *t, unsigned d)
+{
+    struct code code = {plain[t->op], (uint16_t)d, operand(c, t->kid[0], d), 0, 0};
+    if (t->n > 1)
+        code.b = operand(c, t->kid[1], d + 1);
+    if (t->op == EXPR_ATTRIBUTE)
+        code.op = CODE_ATTRIBUTE, code.x = name(c, term);
+    else if (t->op == EXPR_IS)
+        code.op = CODE_IS, code.x = name(c, term);
+    else if (t->op == EXPR_HAS)
+        code.op = CODE_HAS, code.x = pieces(c, term);
+    else if (t->op == EXPR_LIKE)
+        code.op = CODE_LIKE, code.x = pieces(c, term);
+    emit(c, code);
+}
+
+/* The value of ${term}, computed here, to register ${d}; registers from ${d} on are free. */
+static void
+expression(struct compiler *c, uint32_t term, unsigned d)
+{
+    const struct vertex *t = &c->t->at[term];
+    switch (t->op) {
+    case EXPR_AND:
+    case EXPR_OR:
+        chain(c, t, d);
+        return;
+    case EXPR_IF:
+        choice(c, t, d);
+        return;
+    case EXPR_ARITHMETIC:
+        arithmetic(c, t, d);
+        return;
+    case EXPR_SET:
+    case EXPR_RECORD:
+    case EXPR_CALL:
+        list(c, term, t, d);
+        return;
+    default:
+        simple(c, term, t, d);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------------------ chunks */
+
+/* Go on behind when ${term} is ${want}, leave to the failing end when it is the opposite. */
+static void
+test(struct compiler *c, uint32_t term, bool want)
+{
+    const struct vertex *t = &c->t->at[term];
+    if (t->op == EXPR_NOT && t->chunk == NO_VERTEX) {
+        test(c, t->kid[0], !want);
+        return;
+    }
+    uint32_t at = emit(c, (struct code){want ? CODE_IF_FALSE : CODE_IF_TRUE, 0, operand(c, term, 0), 0, 0});
+    uint32_t *patch = grow(c, &c->patches, sizeof *patch);
+    if (patch)
+        *patch = at;
+}
+
+static uint32_t
+truth(struct compiler *c, bool v)
+{
+    for (size_t i = 0; i < 2; i++)
+        if (((const struct cedar_value **)c->constants.at)[i] == value_truth(v))
+            return OPERAND(OPERAND_CONSTANT, i);
+    return 0;
+}
+
+/* An AND at the top of a chunk tests one thing after another and ends in true or false. */
+static void
+conjunction(struct compiler *c, const struct vertex *t)
+{
+    c->patches.n = 0;
+    for (uint32_t i = 0; i < t->n; i++)
+        test(c, t->kid[i], true);
+    emit(c, (struct code){CODE_RETURN, 0, truth(c, true), 0, 0});
+    if (c->patches.n == 0)
+        return;
+    for (size_t i = 0; i < c->patches.n; i++)
+        land(c, ((uint32_t *)c->patches.at)[i]);
+    emit(c, (struct code){CODE_RETURN, 0, truth(c, false), 0, 0});
+}
+
+static void
+chunk_of(struct compiler *c, uint32_t term, bool remember)
+{
+    struct vertex *t = &c->t->at[term];
+    c->start = (uint32_t)c->code.n;
+    c->registers = 1;
+    if (t->op == EXPR_AND) {
+        conjunction(c, t);
+    } else {
+        expression(c, term, 0);
+        emit(c, (struct code){CODE_RETURN, 0, reg(c, 0), 0, 0});
+    }
+    struct chunk *chunk = grow(c, &c->chunks, sizeof *chunk);
+    if (chunk == NULL)
+        return;
+    *chunk = (struct chunk){c->start, here(c), remember ? (uint32_t)c->p->n_memos++ : NO_MEMO, (uint16_t)c->registers, 0, 0};
+    t->chunk = (uint32_t)c->chunks.n - 1;
+}
+
+/* What is asked for more than once is worth remembering, unless it costs nothing. */
+static bool
+is_shared(const struct vertex *t)
+{
+    return (t->uses > 1 || t->guards > 1) && t->op != EXPR_LITERAL && t->op != EXPR_VARIABLE;
+}
+
+/* Numbers of terms put operands first, so a chunk finds those it calls made. */
+static void
+chunks(struct compiler *c, const uint32_t *roots, size_t n, uint8_t *is_root)
+{
+    for (size_t i = 0; i < n; i++)
+        is_root[roots[i]] = 1;
+    for (uint32_t i = 0; i < c->t->n && !c->failed; i++)
+        if (is_shared(&c->t->at[i]) || is_root[i])
+            chunk_of(c, i, is_shared(&c->t->at[i]));
+}
+
+static void *
+keep(struct compiler *c, const struct growing *g, size_t size, size_t *n)
+{
+    void *at = arena_list(c->t->values->a, g->n, size);
+    if (at == NULL)
+        c->failed = true;
+    else if (g->n)
+        memcpy(at, g->at, g->n * size);
+    *n = g->n;
+    return at;
+}
+
+static void
+keep_all(struct compiler *c)
+{
+    struct program *p = c->p;
+    p->code = keep(c, &c->code, sizeof *p->code, &p->n_code);
+    p->chunks = keep(c, &c->chunks, sizeof *p->chunks, &p->n_chunks);
+    p->constants = keep(c, &c->constants, sizeof *p->constants, &p->n_constants);
+    p->names = keep(c, &c->names, sizeof *p->names, &p->n_names);
+    p->pieces = keep(c, &c->pieces, sizeof *p->pieces, &p->n_pieces);
+}
+
+/* Constants 0 and 1 are false and true. */
+static void
+begin(struct compiler *c)
+{
+    for (int v = 0; v < 2; v++) {
+        const struct cedar_value **to = grow(c, &c->constants, sizeof *to);
+        if (to)
+            *to = value_truth(v != 0);
+    }
+}
+
+bool
+compile_graph(struct graph *t, const uint32_t *roots, size_t n, struct program *p)
+{
+    struct compiler c = {.t = t, .p = p};
+    uint8_t *is_root = calloc(t->n + 1, sizeof *is_root);
+    c.constant_of = calloc(t->n + 1, sizeof *c.constant_of);
+    c.name_of = calloc(t->n + 1, sizeof *c.name_of);
+    c.failed = !is_root || !c.constant_of || !c.name_of;
+    *p = (struct program){.n_code = 0};
+    begin(&c);
+    if (!c.failed)
+        chunks(&c, roots, n, is_root);
+    if (!c.failed)
+        keep_all(&c);
+    free(is_root);
+    free(c.constant_of);
+    free(c.name_of);
+    free(c.code.at);
+    free(c.chunks.at);
+    free(c.constants.at);
+    free(c.names.at);
+    free(c.pieces.at);
+    free(c.patches.at);
+    return !c.failed;
+}

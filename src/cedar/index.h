@@ -1,0 +1,118 @@
+/*
+ * The index: from a request to the few policies that can be satisfied or err. First by scope, which cannot err: a policy stands under one
+ * part of its scope (an entity of its principal or resource, else a type, else under "any") and below that under its actions. Policies
+ * that meet there are told apart by their first conditions: where many test the same term, the term is evaluated once and leads to those
+ * whose test it passes. Only policies that would be not satisfied, without an error, are left out; where a term has no value, or one that
+ * the tests would not take, all policies that test it are looked at. So the index never changes an answer.
+ */
+#ifndef CEDAR_INDEX_H
+#define CEDAR_INDEX_H
+
+#include "cedar/graph.h"
+#include "cedar/machine.h"
+
+/* A policy, compiled. Scopes by numbers of nodes and by interned types. */
+struct rule {
+    uint8_t scope[3]; /* enum scope_kind of principal, action, resource */
+    bool template, forbid;
+    uint32_t node[3];      /* of principal and resource: the entity; of action: where its list begins in ${actions} */
+    const char *type[3];   /* for SCOPE_IS and SCOPE_IS_IN */
+    uint32_t n_actions;
+    uint32_t chunk;        /* of its condition */
+    uint32_t condition;    /* its vertex, while the engine is made */
+};
+
+/* Who asks for what: the entity that a part of the request is known by, what is known about it, its type interned (NULL: no policy has it). */
+struct asked {
+    const struct node *node, *facts;
+    const char *type;
+};
+
+/* A test that a policy begins with. */
+enum guard_kind {
+    GUARD_NONE,
+    GUARD_TRUTH,    /* the term, which must be ${want} */
+    GUARD_EQUAL,    /* the term is one of the literals */
+    GUARD_IN,       /* the term is one of the literals, all entities, or below it */
+    GUARD_CONTAINS, /* the term is a set with the literal in it */
+    GUARD_LESS,     /* the term is less than the literal, which is ordered */
+    GUARD_LESS_EQUAL,
+    GUARD_GREATER,
+    GUARD_GREATER_EQUAL,
+};
+
+struct guard {
+    enum guard_kind kind;
+    bool want;
+    uint32_t term; /* vertex */
+    const struct cedar_value *const *literals;
+    size_t n;
+};
+
+/* guard_of(g, condition, level, out): what the test number ${level} of a condition is; GUARD_NONE past the last. */
+void guard_of(const struct graph *g, uint32_t condition, unsigned level, struct guard *out);
+/* Levels of tests that the index looks at. */
+#define GUARD_LEVELS 4u
+
+#define NOTHING UINT32_MAX
+
+/* Policies that wait for the same: those to look at in any case, and groups that test a term. Ranges of ${lists} and ${groups}. */
+struct bucket {
+    uint32_t plain, n_plain, group, n_groups;
+};
+
+struct entry {
+    const struct cedar_value *value; /* NULL: free, in a table */
+    int64_t number;                  /* of an ordered literal */
+    uint32_t hash, bucket;           /* GUARD_IN: ${hash} is the node's number */
+};
+
+struct group {
+    enum guard_kind kind;
+    uint32_t term;        /* a chunk, or with the top bit set a variable */
+    uint32_t all, n_all;  /* every policy of it, in ${lists} */
+    uint32_t entry, n;    /* its table (n: a power of two) or sorted list in ${entries}; GUARD_TRUTH: buckets for false and true */
+    enum value_kind ordered; /* of the literals, for comparisons */
+};
+#define TERM_IS_VARIABLE (UINT32_C(1) << 31)
+
+struct branch {
+    uint32_t action, bucket; /* ${action}: a node's number, or ANY_ACTION */
+};
+#define ANY_ACTION UINT32_MAX
+
+struct range {
+    uint32_t from, n;
+};
+
+struct typed {
+    const char *type;
+    struct range branches;
+};
+
+struct spot {
+    struct range principal, resource; /* branches for it, sorted by action */
+};
+
+struct index {
+    uint32_t *spot_of; /* per node: 1 + its spot, 0: in no scope */
+    uint32_t n_nodes;
+    struct spot *spots;
+    struct typed *principals, *resources; /* by type */
+    struct range any;
+    struct branch *branches;
+    struct bucket *buckets;
+    struct group *groups;
+    struct entry *entries;
+    uint32_t *lists; /* policies */
+    size_t n_spots, n_principals, n_resources, n_branches, n_buckets, n_groups, n_entries, n_lists;
+};
+
+/* index_build(x, rules, n, actions, g, seed, nodes): false: out of memory. index_free gives its memory back. */
+bool index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t *actions, const struct graph *g, uint64_t seed, uint32_t nodes);
+void index_free(struct index *x);
+
+/* index_mark(x, m, asked): set the marks of the desk for every policy that is to be looked at. */
+void index_mark(const struct index *x, struct machine *m, const struct asked asked[3]);
+
+#endif

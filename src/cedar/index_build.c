@@ -1,0 +1,436 @@
+#include "cedar/growing.h"
+#include "cedar/index.h"
+
+/* Where a policy stands: under a part of its scope and an action. */
+enum under { UNDER_PRINCIPAL, UNDER_RESOURCE, UNDER_PRINCIPAL_TYPE, UNDER_RESOURCE_TYPE, UNDER_ANY };
+
+struct stand {
+    enum under under;
+    uint32_t action, policy;
+    uint64_t key; /* a node's number or a type's address */
+};
+
+struct builder {
+    struct index *x;
+    const struct rule *rules;
+    size_t n;
+    const uint32_t *actions;
+    const struct graph *g;
+    uint64_t seed;
+    uint32_t *popular[2]; /* per node: policies with it as principal, as resource */
+    struct growing stands, spots, principals, resources, branches, buckets, groups, entries, lists;
+};
+
+/* ------------------------------------------------------------------------------------------------------ tests of conditions */
+
+/* One literal of one policy's test. */
+struct tested {
+    uint32_t policy, term, hash;
+    enum guard_kind kind;
+    bool want;
+    const struct cedar_value *literal;
+};
+
+static uint32_t make_bucket(struct builder *b, const uint32_t *policies, size_t n, unsigned level);
+
+static enum value_kind
+ordered_kind(const struct tested *t)
+{
+    return t->kind >= GUARD_LESS ? t->literal->kind : VALUE_BOOL;
+}
+
+static int
+by_group(const struct tested *x, const struct tested *y)
+{
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    if (x->term != y->term)
+        return x->term < y->term ? -1 : 1;
+    return (int)ordered_kind(x) - (int)ordered_kind(y);
+}
+
+static int
+by_literal(const struct tested *x, const struct tested *y)
+{
+    if (x->kind == GUARD_TRUTH)
+        return x->want - y->want;
+    if (x->kind < GUARD_LESS)
+        return (uintptr_t)x->literal<(uintptr_t)y->literal ? -1 : (uintptr_t)x->literal>(uintptr_t) y->literal;
+    bool down = x->kind == GUARD_LESS || x->kind == GUARD_LESS_EQUAL; /* those that a number passes come first */
+    int64_t l = x->literal->number, r = y->literal->number;
+    return l == r ? 0 : (l < r) == down ? 1 : -1;
+}
+
+static int
+by_test(const void *a, const void *b)
+{
+    const struct tested *x = a, *y = b;
+    int c = by_group(x, y);
+    if (c == 0)
+        c = by_literal(x, y);
+    return c ? c : x->policy < y->policy ? -1 : x->policy > y->policy;
+}
+
+static void
+add_tests(struct builder *b, struct growing *tests, struct growing *plain, uint32_t policy, unsigned level)
+{
+    struct guard guard;
+    guard_of(b->g, b->rules[policy].condition, level, &guard);
+    const struct vertex *v = guard.kind == GUARD_NONE ? NULL : &b->g->at[guard.term];
+    bool hopeless = guard.kind != GUARD_TRUTH && guard.n == 0; /* [].contains(x): never true, but x may fault */
+    if (level >= GUARD_LEVELS || v == NULL || hopeless || (v->op != EXPR_VARIABLE && (v->chunk == NO_VERTEX || v->guards < 2))) {
+        uint32_t *to = growing_add(plain, 1, sizeof *to);
+        if (to)
+            *to = policy;
+        return;
+    }
+    size_t n = guard.kind == GUARD_TRUTH ? 1 : guard.n;
+    for (size_t i = 0; i < n; i++) {
+        struct tested *to = growing_add(tests, 1, sizeof *to);
+        if (to == NULL)
+            return;
+        *to = (struct tested){policy, guard.term, 0, guard.kind, guard.want, guard.n ? guard.literals[i] : NULL};
+    }
+}
+
+static uint32_t
+add_list(struct builder *b, const uint32_t *policies, size_t n)
+{
+    uint32_t *to = growing_add(&b->lists, n, sizeof *to);
+    for (size_t i = 0; to && i < n; i++)
+        to[i] = policies[i];
+    return (uint32_t)(b->lists.n - n);
+}
+
+static uint32_t
+bucket_of_tests(struct builder *b, const struct tested *t, size_t n, unsigned level)
+{
+    uint32_t *policies = calloc(n, sizeof *policies), made = NOTHING;
+    for (size_t i = 0; policies && i < n; i++)
+        policies[i] = t[i].policy;
+    if (policies)
+        made = make_bucket(b, policies, n, level);
+    else
+        b->buckets.failed = true;
+    free(policies);
+    return made;
+}
+
+static void
+place_entry(struct entry *table, uint32_t n, struct entry e, bool nodes)
+{
+    uint32_t i = nodes ? e.hash * UINT32_C(0x9e3779b1) >> 7 : e.hash;
+    for (i &= n - 1; table[i].value; i = (i + 1) & (n - 1))
+        ;
+    table[i] = e;
+}
+
+static uint32_t
+literal_hash(const struct builder *b, const struct tested *t)
+{
+    if (t->kind == GUARD_IN)
+        return value_node(t->literal)->number;
+    return t->literal->interned ? t->literal->hash : (uint32_t)value_hash(b->seed, t->literal);
+}
+
+static size_t
+same_literal(const struct tested *t, size_t n)
+{
+    size_t run = 1;
+    while (run < n && by_literal(&t[0], &t[run]) == 0)
+        run++;
+    return run;
+}
+
+/* Entries by literal: for TRUTH two, for comparisons a sorted list, else a table at most half full. Buckets first: they add entries, too. */
+static void
+make_entries(struct builder *b, struct group *g, const struct tested *t, size_t n, unsigned level)
+{
+    struct growing made = {NULL, 0, 0, false};
+    for (size_t i = 0, run; i < n; i += run) {
+        run = same_literal(&t[i], n - i);
+        struct entry *e = growing_add(&made, 1, sizeof *e);
+        if (e == NULL)
+            break;
+        *e = (struct entry){t[i].literal, t[i].kind >= GUARD_LESS ? t[i].literal->number : t[i].want,
+                            t[i].kind == GUARD_TRUTH || t[i].kind >= GUARD_LESS ? 0 : literal_hash(b, &t[i]), NOTHING};
+        uint32_t bucket = bucket_of_tests(b, &t[i], run, level + 1);
+        ((struct entry *)made.at)[made.n - 1].bucket = bucket;
+    }
+    uint32_t cap = (uint32_t)made.n;
+    if (g->kind == GUARD_TRUTH)
+        cap = 2;
+    else if (g->kind < GUARD_LESS)
+        for (cap = 2; cap < made.n * 2; cap *= 2)
+            ;
+    struct entry *to = growing_add(&b->entries, cap, sizeof *to), *from = made.at;
+    g->entry = (uint32_t)(b->entries.n - cap);
+    g->n = cap;
+    if (to && g->kind == GUARD_TRUTH)
+        to[0].bucket = to[1].bucket = NOTHING;
+    for (size_t i = 0; to && i < made.n; i++)
+        if (g->kind == GUARD_TRUTH)
+            to[from[i].number].bucket = from[i].bucket;
+        else if (g->kind < GUARD_LESS)
+            place_entry(to, cap, from[i], g->kind == GUARD_IN);
+        else
+            to[i] = from[i];
+    b->entries.failed |= made.failed;
+    free(made.at);
+}
+
+static struct group
+make_group(struct builder *b, const struct tested *t, size_t n, unsigned level)
+{
+    const struct vertex *v = &b->g->at[t[0].term];
+    struct group g = {.kind = t[0].kind, .ordered = ordered_kind(&t[0])};
+    g.term = v->op == EXPR_VARIABLE ? TERM_IS_VARIABLE | v->variable : v->chunk;
+    uint32_t *all = growing_add(&b->lists, n, sizeof *all);
+    for (size_t i = 0; all && i < n; i++)
+        all[i] = t[i].policy;
+    g.all = (uint32_t)(b->lists.n - n);
+    g.n_all = (uint32_t)n;
+    make_entries(b, &g, t, n, level);
+    return g;
+}
+
+/* A test that one policy alone makes is quicker made by the policy. */
+static bool
+alone(const struct tested *t, size_t n)
+{
+    size_t same = 1;
+    while (same < n && t[same].policy == t[0].policy)
+        same++;
+    return same == n;
+}
+
+static void
+make_groups(struct builder *b, struct bucket *bucket, struct growing *tests, struct growing *plain, unsigned level)
+{
+    struct growing groups = {NULL, 0, 0, false};
+    struct tested *t = tests->at;
+    if (tests->n)
+        qsort(t, tests->n, sizeof *t, by_test);
+    for (size_t i = 0, run; i < tests->n; i += run) {
+        for (run = 1; i + run < tests->n && by_group(&t[i], &t[i + run]) == 0; run++)
+            ;
+        bool single = alone(&t[i], run);
+        uint32_t *to = single ? growing_add(plain, 1, sizeof *to) : NULL;
+        if (to)
+            *to = t[i].policy;
+        struct group *g = single ? NULL : growing_add(&groups, 1, sizeof *g);
+        if (g)
+            *g = make_group(b, &t[i], run, level);
+    }
+    struct group *to = growing_add(&b->groups, groups.n, sizeof *to), *from = groups.at;
+    bucket->group = (uint32_t)(b->groups.n - groups.n);
+    bucket->n_groups = (uint32_t)groups.n;
+    for (size_t i = 0; to && i < groups.n; i++)
+        to[i] = from[i];
+    b->groups.failed |= groups.failed;
+    free(groups.at);
+}
+
+/* Recursion: at most GUARD_LEVELS. Few policies are not worth a test before theirs. */
+static uint32_t
+make_bucket(struct builder *b, const uint32_t *policies, size_t n, unsigned level)
+{
+    struct growing tests = {NULL, 0, 0, false}, plain = {NULL, 0, 0, false};
+    struct bucket made = {0, 0, 0, 0};
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || policies[i] != policies[i - 1])
+            add_tests(b, &tests, &plain, policies[i], n < 3 ? GUARD_LEVELS : level);
+    make_groups(b, &made, &tests, &plain, level);
+    made.plain = add_list(b, plain.at, plain.n);
+    made.n_plain = (uint32_t)plain.n;
+    b->lists.failed |= tests.failed || plain.failed;
+    free(tests.at);
+    free(plain.at);
+    struct bucket *to = growing_add(&b->buckets, 1, sizeof *to);
+    if (to)
+        *to = made;
+    return (uint32_t)b->buckets.n - 1;
+}
+
+/* ------------------------------------------------------------------------------------------------------------------- scopes */
+
+static bool
+names_entity(const struct rule *r, int part)
+{
+    return r->scope[part] == SCOPE_EQUAL || r->scope[part] == SCOPE_IN || r->scope[part] == SCOPE_IS_IN;
+}
+
+static void
+count(struct builder *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        const struct rule *r = &b->rules[i];
+        if (names_entity(r, VARIABLE_PRINCIPAL))
+            b->popular[0][r->node[VARIABLE_PRINCIPAL]]++;
+        if (names_entity(r, VARIABLE_RESOURCE))
+            b->popular[1][r->node[VARIABLE_RESOURCE]]++;
+    }
+}
+
+/* The part that fewest other policies stand under. */
+static struct stand
+stand_of(const struct builder *b, const struct rule *r)
+{
+    bool principal = names_entity(r, VARIABLE_PRINCIPAL), resource = names_entity(r, VARIABLE_RESOURCE);
+    uint32_t who = r->node[VARIABLE_PRINCIPAL], what = r->node[VARIABLE_RESOURCE];
+    if (principal && (!resource || b->popular[0][who] <= b->popular[1][what]))
+        return (struct stand){.under = UNDER_PRINCIPAL, .key = who};
+    if (resource)
+        return (struct stand){.under = UNDER_RESOURCE, .key = what};
+    if (r->scope[VARIABLE_PRINCIPAL] == SCOPE_IS)
+        return (struct stand){.under = UNDER_PRINCIPAL_TYPE, .key = (uintptr_t)r->type[VARIABLE_PRINCIPAL]};
+    if (r->scope[VARIABLE_RESOURCE] == SCOPE_IS)
+        return (struct stand){.under = UNDER_RESOURCE_TYPE, .key = (uintptr_t)r->type[VARIABLE_RESOURCE]};
+    return (struct stand){.under = UNDER_ANY};
+}
+
+static void
+add_stands(struct builder *b, uint32_t policy)
+{
+    const struct rule *r = &b->rules[policy];
+    struct stand s = stand_of(b, r);
+    bool any = r->scope[VARIABLE_ACTION] == SCOPE_ANY;
+    s.policy = policy;
+    for (uint32_t i = 0; i < (any ? 1 : r->n_actions); i++) {
+        struct stand *to = growing_add(&b->stands, 1, sizeof *to);
+        s.action = any ? ANY_ACTION : b->actions[r->node[VARIABLE_ACTION] + i];
+        if (to)
+            *to = s;
+    }
+}
+
+static int
+by_stand(const void *a, const void *b)
+{
+    const struct stand *x = a, *y = b;
+    if (x->under != y->under)
+        return x->under < y->under ? -1 : 1;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if (x->action != y->action)
+        return x->action < y->action ? -1 : 1;
+    return x->policy < y->policy ? -1 : x->policy > y->policy;
+}
+
+/* Stands of one action under one part of a scope. */
+static void
+make_branch(struct builder *b, const struct stand *s, size_t n)
+{
+    uint32_t *policies = calloc(n, sizeof *policies);
+    struct branch *to = growing_add(&b->branches, 1, sizeof *to);
+    if (policies == NULL || to == NULL) {
+        b->branches.failed = true;
+        free(policies);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        policies[i] = s[i].policy;
+    *to = (struct branch){s->action, make_bucket(b, policies, n, 0)};
+    free(policies);
+}
+
+static struct spot *
+spot_of(struct builder *b, uint32_t node)
+{
+    if (b->x->spot_of[node] == 0) {
+        growing_add(&b->spots, 1, sizeof(struct spot));
+        b->x->spot_of[node] = (uint32_t)b->spots.n;
+    }
+    return b->spots.failed ? NULL : &((struct spot *)b->spots.at)[b->x->spot_of[node] - 1];
+}
+
+static void
+keep_range(struct builder *b, const struct stand *s, struct range r)
+{
+    struct spot *spot = s->under <= UNDER_RESOURCE ? spot_of(b, (uint32_t)s->key) : NULL;
+    bool typed = s->under == UNDER_PRINCIPAL_TYPE || s->under == UNDER_RESOURCE_TYPE;
+    struct typed *type = typed ? growing_add(s->under == UNDER_PRINCIPAL_TYPE ? &b->principals : &b->resources, 1, sizeof *type) : NULL;
+    if (s->under == UNDER_ANY)
+        b->x->any = r;
+    else if (type)
+        *type = (struct typed){(const char *)(uintptr_t)s->key, r};
+    else if (spot && s->under == UNDER_PRINCIPAL)
+        spot->principal = r;
+    else if (spot)
+        spot->resource = r;
+}
+
+static void
+make_branches(struct builder *b)
+{
+    struct stand *s = b->stands.at;
+    if (b->stands.n)
+        qsort(s, b->stands.n, sizeof *s, by_stand);
+    for (size_t i = 0, run, all; i < b->stands.n; i += all) {
+        struct range r = {(uint32_t)b->branches.n, 0};
+        for (all = 0; i + all < b->stands.n && s[i + all].under == s[i].under && s[i + all].key == s[i].key; all += run, r.n++) {
+            for (run = 1; i + all + run < b->stands.n; run++)
+                if (s[i + all + run].under != s[i].under || s[i + all + run].key != s[i].key || s[i + all + run].action != s[i + all].action)
+                    break;
+            make_branch(b, &s[i + all], run);
+        }
+        keep_range(b, &s[i], r);
+    }
+}
+
+static bool
+failed(const struct builder *b)
+{
+    return b->stands.failed || b->spots.failed || b->principals.failed || b->resources.failed || b->branches.failed || b->buckets.failed ||
+           b->groups.failed || b->entries.failed || b->lists.failed;
+}
+
+static void
+hand_over(struct builder *b)
+{
+    struct index *x = b->x;
+    x->spots = b->spots.at, x->n_spots = b->spots.n;
+    x->principals = b->principals.at, x->n_principals = b->principals.n;
+    x->resources = b->resources.at, x->n_resources = b->resources.n;
+    x->branches = b->branches.at, x->n_branches = b->branches.n;
+    x->buckets = b->buckets.at, x->n_buckets = b->buckets.n;
+    x->groups = b->groups.at, x->n_groups = b->groups.n;
+    x->entries = b->entries.at, x->n_entries = b->entries.n;
+    x->lists = b->lists.at, x->n_lists = b->lists.n;
+}
+
+bool
+index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t *actions, const struct graph *g, uint64_t seed, uint32_t nodes)
+{
+    struct builder b = {.x = x, .rules = rules, .n = n, .actions = actions, .g = g, .seed = seed};
+    *x = (struct index){.n_nodes = nodes, .spot_of = calloc((size_t)nodes + 1, sizeof *x->spot_of)};
+    b.popular[0] = calloc((size_t)nodes + 1, sizeof *b.popular[0]);
+    b.popular[1] = calloc((size_t)nodes + 1, sizeof *b.popular[1]);
+    bool ok = x->spot_of && b.popular[0] && b.popular[1];
+    if (ok)
+        count(&b);
+    for (uint32_t i = 0; ok && i < n; i++)
+        if (!rules[i].template)
+            add_stands(&b, i);
+    if (ok)
+        make_branches(&b);
+    hand_over(&b);
+    free(b.popular[0]);
+    free(b.popular[1]);
+    free(b.stands.at);
+    return ok && !failed(&b);
+}
+
+void
+index_free(struct index *x)
+{
+    free(x->spot_of);
+    free(x->spots);
+    free(x->principals);
+    free(x->resources);
+    free(x->branches);
+    free(x->buckets);
+    free(x->groups);
+    free(x->entries);
+    free(x->lists);
+}

@@ -1,0 +1,404 @@
+#include "cedar/machine.h"
+
+#include "cedar/operate.h"
+
+/* -------------------------------------------------------------------------------------------------------- records, entities */
+
+/* ${interned}: ${name} is the one copy of its text, so that in records with such keys its address will do. */
+static const struct cedar_value *
+field(const struct cedar_value *record, struct cedar_str name, bool interned)
+{
+    const struct value_field *at = record->record.at;
+    size_t n = record->record.n;
+    if (n > 16)
+        return value_get(record, name);
+    if (interned && record->own_keys) {
+        for (size_t i = 0; i < n; i++)
+            if (at[i].key.at == name.at)
+                return at[i].value;
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(at[i].key, name))
+            return at[i].value;
+    return NULL;
+}
+
+static const struct node *
+facts(const struct machine *m, const struct cedar_value *v)
+{
+    const struct node *n = machine_node(m, v);
+    return n ? machine_facts(m, n) : NULL;
+}
+
+/* The attribute of a record or known entity, NULL when it is not there. */
+static const struct cedar_value *
+attribute(const struct machine *m, const struct cedar_value *v, struct cedar_str name)
+{
+    if (v->kind == VALUE_RECORD)
+        return field(v, name, true);
+    const struct node *n = v->kind == VALUE_ENTITY ? facts(m, v) : NULL;
+    return n && n->known ? field(n->attributes, name, true) : NULL;
+}
+
+static const struct cedar_value *
+no_attribute(struct machine *m, const struct cedar_value *v, struct cedar_str name)
+{
+    struct fault *f = &m->desk->fault;
+    if (v->kind == VALUE_RECORD)
+        return fault_lacks(f, NULL, "attribute", name);
+    if (v->kind != VALUE_ENTITY)
+        return fault_no_attributes(f, v);
+    const struct node *n = facts(m, v);
+    return n && n->known ? fault_lacks(f, &v->uid, "attribute", name) : fault_no_entity(f, &v->uid);
+}
+
+static const struct cedar_value *
+has(struct machine *m, const struct cedar_value *v, const struct pieces *names)
+{
+    for (size_t i = 0; i < names->n; i++) {
+        if (v->kind != VALUE_RECORD && v->kind != VALUE_ENTITY)
+            return fault_no_attributes(&m->desk->fault, v);
+        if ((v = attribute(m, v, names->at[i])) == NULL)
+            return &value_false;
+    }
+    return &value_true;
+}
+
+static const struct cedar_value *
+tag(struct machine *m, enum code_op op, const struct cedar_value *a, const struct cedar_value *b)
+{
+    struct fault *f = &m->desk->fault;
+    if (a->kind != VALUE_ENTITY)
+        return fault_kind(f, VALUE_ENTITY, a);
+    if (b->kind != VALUE_STRING)
+        return fault_kind(f, VALUE_STRING, b);
+    const struct node *n = facts(m, a);
+    const struct cedar_value *found = n && n->known ? field(n->tags, b->text, b->interned) : NULL;
+    if (op == CODE_HAS_TAG)
+        return value_truth(found != NULL);
+    if (n == NULL || !n->known)
+        return fault_no_entity(f, &a->uid);
+    return found ? found : fault_lacks(f, &a->uid, "tag", b->text);
+}
+
+/* --------------------------------------------------------------------------------------------------------------------- sets */
+
+/* Interned sets have their elements a second time, by address. */
+static bool
+set_has_address(const struct value_set *s, const struct cedar_value *v)
+{
+    const struct cedar_value *const *at = s->at + s->n;
+    size_t n = s->n;
+    if (n == 0)
+        return false;
+    while (n > 1) {
+        size_t half = n / 2;
+        at += (uintptr_t)at[half] <= (uintptr_t)v ? half : 0;
+        n -= half;
+    }
+    return *at == v;
+}
+
+static bool
+set_has(const struct machine *m, const struct cedar_value *set, const struct cedar_value *v)
+{
+    if (!set->interned)
+        return value_set_has(set, v);
+    if (!v->interned && set->set.n <= 2) {
+        for (size_t i = 0; i < set->set.n; i++)
+            if (value_same(set->set.at[i], v))
+                return true;
+        return false;
+    }
+    const struct cedar_value *own = intern_find(m->table, v);
+    return own && set_has_address(&set->set, own);
+}
+
+static const struct cedar_value *
+contains_many(struct machine *m, enum code_op op, const struct cedar_value *a, const struct cedar_value *b)
+{
+    if (a->kind != VALUE_SET || b->kind != VALUE_SET)
+        return fault_kind(&m->desk->fault, VALUE_SET, a->kind != VALUE_SET ? a : b);
+    bool all = op == CODE_CONTAINS_ALL;
+    for (size_t i = 0; i < b->set.n; i++)
+        if (set_has(m, a, b->set.at[i]) != all)
+            return value_truth(!all);
+    return value_truth(all);
+}
+
+static bool
+in_one(const struct machine *m, const struct cedar_value *a, const struct node *low, const struct cedar_value *above)
+{
+    if (value_same(a, above))
+        return true;
+    const struct node *high = low && low->n_ancestors ? machine_node(m, above) : NULL;
+    return high && node_in(low, high->number);
+}
+
+static const struct cedar_value *
+in_set(struct machine *m, const struct cedar_value *a, const struct node *low, const struct value_set *set)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (set->at[i]->kind != VALUE_ENTITY)
+            return fault_kind(&m->desk->fault, VALUE_ENTITY, set->at[i]);
+    for (size_t i = 0; i < set->n; i++)
+        if (in_one(m, a, low, set->at[i]))
+            return &value_true;
+    return &value_false;
+}
+
+static const struct cedar_value *
+in(struct machine *m, const struct cedar_value *a, const struct cedar_value *b)
+{
+    if (a->kind != VALUE_ENTITY)
+        return fault_kind(&m->desk->fault, VALUE_ENTITY, a);
+    if (b->kind != VALUE_ENTITY && b->kind != VALUE_SET)
+        return fault_not_in(&m->desk->fault, b);
+    const struct node *low = facts(m, a);
+    if (b->kind == VALUE_ENTITY)
+        return value_truth(in_one(m, a, low, b));
+    return in_set(m, a, low, &b->set);
+}
+
+/* ------------------------------------------------------------------------------------------------------------------ others */
+
+static const struct cedar_value *
+made(struct machine *m, const struct cedar_value *v)
+{
+    return v ? v : fault_memory(&m->desk->fault);
+}
+
+static const struct cedar_value *
+compare(struct machine *m, enum code_op op, const struct cedar_value *a, const struct cedar_value *b)
+{
+    if (a->kind != b->kind || !operate_ordered(a->kind))
+        return fault_not_comparable(&m->desk->fault, a, b);
+    switch (op) {
+    case CODE_LESS:
+        return value_truth(a->number < b->number);
+    case CODE_LESS_EQUAL:
+        return value_truth(a->number <= b->number);
+    case CODE_GREATER:
+        return value_truth(a->number > b->number);
+    default:
+        return value_truth(a->number >= b->number);
+    }
+}
+
+static const struct cedar_value *
+calculate(struct machine *m, enum code_op op, const struct cedar_value *a, const struct cedar_value *b)
+{
+    char operator= op == CODE_ADD ? '+' : op == CODE_SUBTRACT ? '-' : '*';
+    int64_t result;
+    if (a->kind != VALUE_LONG || b->kind != VALUE_LONG)
+        return fault_kind(&m->desk->fault, VALUE_LONG, a->kind != VALUE_LONG ? a : b);
+    if (!operate_arithmetic(&m->desk->fault, operator, a->number, b->number, &result))
+        return NULL;
+    return made(m, value_number(m->a, VALUE_LONG, result));
+}
+
+static const struct cedar_value *
+negate(struct machine *m, const struct cedar_value *v)
+{
+    if (v->kind != VALUE_LONG)
+        return fault_kind(&m->desk->fault, VALUE_LONG, v);
+    if (v->number == INT64_MIN)
+        return fault_negate(&m->desk->fault, v->number);
+    return made(m, value_number(m->a, VALUE_LONG, -v->number));
+}
+
+static const struct cedar_value *
+record(struct machine *m, const struct cedar_value **list, const struct pieces *names)
+{
+    struct value_field *fields = arena_list(m->a, names->n, sizeof *fields);
+    for (size_t i = 0; fields && i < names->n; i++)
+        fields[i] = (struct value_field){names->at[i], list[i]};
+    return made(m, fields ? value_record(m->a, fields, names->n) : NULL);
+}
+
+/* What a list register holds while it is filled: not a value, and the verifier keeps the two apart. */
+static const struct cedar_value **
+list_of(const struct cedar_value *held)
+{
+    return (const struct cedar_value **)(uintptr_t)held;
+}
+
+/* -------------------------------------------------------------------------------------------------------------------- loop */
+
+/* The chunk that runs, and all that wait for it, have no value for the reason in the fault. */
+static const struct cedar_value *
+give_up(struct machine *m, uint32_t chunk, size_t depth, const char **text)
+{
+    struct desk *d = m->desk;
+    *text = d->fault.memory ? NULL : arena_str(m->a, bytes_str(d->fault.room));
+    fault_reset(&d->fault);
+    for (;;) {
+        uint32_t memo = m->program->chunks[chunk].memo;
+        if (memo != NO_MEMO)
+            d->memos[memo] = (struct memo){NULL, *text, d->stamp};
+        if (depth == 0)
+            return NULL;
+        chunk = d->frames[--depth].chunk;
+    }
+}
+
+const struct cedar_value *
+machine_run(struct machine *m, uint32_t chunk, const char **text)
+{
+    const struct program *p = m->program;
+    struct desk *desk = m->desk;
+    const struct chunk *now = &p->chunks[chunk];
+    const struct cedar_value **r = desk->registers, *v = NULL;
+    const struct cedar_value *const *base[OPERAND_KINDS] = {r, p->constants, m->variables};
+    const struct code *c = &p->code[now->start];
+    size_t depth = 0;
+
+    if (now->memo != NO_MEMO && desk->memos[now->memo].stamp == desk->stamp) {
+        *text = desk->memos[now->memo].text;
+        return desk->memos[now->memo].value;
+    }
+#define A (base[c->a >> OPERAND_SHIFT][c->a & OPERAND_INDEX])
+#define B (base[c->b >> OPERAND_SHIFT][c->b & OPERAND_INDEX])
+    for (;; c++) {
+        switch ((enum code_op)c->op) {
+        case CODE_MOVE:
+            v = A;
+            break;
+        case CODE_TERM: {
+            const struct memo *memo = &desk->memos[p->chunks[c->x].memo];
+            if (memo->stamp != desk->stamp) {
+                desk->frames[depth++] = (struct frame){c + 1, r, chunk, c->d};
+                r += now->registers;
+                base[OPERAND_REGISTER] = r;
+                chunk = c->x;
+                now = &p->chunks[chunk];
+                c = &p->code[now->start] - 1;
+                continue;
+            }
+            if ((v = memo->value) == NULL) {
+                if (memo->text)
+                    fault_add(&desk->fault, "%s", memo->text);
+                else
+                    fault_memory(&desk->fault);
+            }
+            break;
+        }
+        case CODE_JUMP:
+            c = &p->code[now->start + c->x] - 1;
+            continue;
+        case CODE_IF_FALSE:
+        case CODE_IF_TRUE:
+            v = A;
+            if (v->kind != VALUE_BOOL) {
+                v = fault_kind(&desk->fault, VALUE_BOOL, v);
+                break;
+            }
+            if (v->truth == (c->op == CODE_IF_TRUE))
+                c = &p->code[now->start + c->x] - 1;
+            continue;
+        case CODE_BOOL:
+            v = A;
+            if (v->kind == VALUE_BOOL)
+                continue;
+            v = fault_kind(&desk->fault, VALUE_BOOL, v);
+            break;
+        case CODE_NOT:
+            v = A;
+            v = v->kind == VALUE_BOOL ? value_truth(!v->truth) : fault_kind(&desk->fault, VALUE_BOOL, v);
+            break;
+        case CODE_NEGATE:
+            v = negate(m, A);
+            break;
+        case CODE_EQUAL:
+            v = value_truth(value_same(A, B));
+            break;
+        case CODE_UNEQUAL:
+            v = value_truth(!value_same(A, B));
+            break;
+        case CODE_LESS:
+        case CODE_LESS_EQUAL:
+        case CODE_GREATER:
+        case CODE_GREATER_EQUAL:
+            v = compare(m, c->op, A, B);
+            break;
+        case CODE_IN:
+            v = in(m, A, B);
+            break;
+        case CODE_ADD:
+        case CODE_SUBTRACT:
+        case CODE_MULTIPLY:
+            v = calculate(m, c->op, A, B);
+            break;
+        case CODE_CONTAINS:
+            v = A;
+            v = v->kind == VALUE_SET ? value_truth(set_has(m, v, B)) : fault_kind(&desk->fault, VALUE_SET, v);
+            break;
+        case CODE_CONTAINS_ALL:
+        case CODE_CONTAINS_ANY:
+            v = contains_many(m, c->op, A, B);
+            break;
+        case CODE_IS_EMPTY:
+            v = A;
+            v = v->kind == VALUE_SET ? value_truth(v->set.n == 0) : fault_kind(&desk->fault, VALUE_SET, v);
+            break;
+        case CODE_GET_TAG:
+        case CODE_HAS_TAG:
+            v = tag(m, c->op, A, B);
+            break;
+        case CODE_ATTRIBUTE: {
+            const struct cedar_value *of = A;
+            v = attribute(m, of, p->names[c->x]);
+            if (v == NULL)
+                v = no_attribute(m, of, p->names[c->x]);
+            break;
+        }
+        case CODE_HAS:
+            v = has(m, A, &p->pieces[c->x]);
+            break;
+        case CODE_LIKE:
+            v = A;
+            v = v->kind == VALUE_STRING ? value_truth(operate_like(str_bytes(v->text), &p->pieces[c->x])) : fault_kind(&desk->fault, VALUE_STRING, v);
+            break;
+        case CODE_IS:
+            v = A;
+            v = v->kind == VALUE_ENTITY ? value_truth(str_eq(v->uid.type, p->names[c->x])) : fault_kind(&desk->fault, VALUE_ENTITY, v);
+            break;
+        case CODE_LIST:
+            v = made(m, arena_list(m->a, c->x, sizeof(struct cedar_value *)));
+            break;
+        case CODE_PUT:
+            list_of(r[c->d])[c->x] = A;
+            continue;
+        case CODE_SET:
+            v = made(m, value_set(m->a, list_of(r[c->b]), c->a));
+            break;
+        case CODE_RECORD:
+            v = record(m, list_of(r[c->b]), &p->pieces[c->x]);
+            break;
+        case CODE_CALL:
+            v = ext_call((enum ext_function)c->x, list_of(r[c->b]), c->a, m->a, &desk->fault);
+            break;
+        case CODE_RETURN:
+        case CODE_COUNT:
+            v = A;
+            if (now->memo != NO_MEMO)
+                desk->memos[now->memo] = (struct memo){v, NULL, desk->stamp};
+            if (depth == 0)
+                return v;
+            depth--;
+            r = desk->frames[depth].registers;
+            base[OPERAND_REGISTER] = r;
+            chunk = desk->frames[depth].chunk;
+            now = &p->chunks[chunk];
+            r[desk->frames[depth].d] = v;
+            c = (const struct code *)desk->frames[depth].next - 1;
+            continue;
+        }
+        if (v == NULL)
+            return give_up(m, chunk, depth, text);
+        r[c->d] = v;
+    }
+#undef A
+#undef B
+}
