@@ -38,6 +38,14 @@ char_at(const struct lexer *l, size_t *n)
     return c;
 }
 
+size_t
+lexer_space(struct cedar_str s)
+{
+    struct lexer l = {s, 0, 1, 1};
+    size_t n;
+    return s.n > 0 && is_space(char_at(&l, &n)) ? n : 0;
+}
+
 /* Move over ${n} bytes, keeping line and column. */
 static void
 advance(struct lexer *l, size_t n)

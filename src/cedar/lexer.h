@@ -67,6 +67,9 @@ struct lexer {
 /* lexer_next(l, out, error): the next token; TOKEN_END at the end, again and again. */
 bool lexer_next(struct lexer *l, struct token *out, struct cedar_error *error);
 
+/* lexer_space(s): the length of the white space character that ${s} begins with, or 0. */
+size_t lexer_space(struct cedar_str s);
+
 /* lexer_string(t, a, out, error): the value of a string token, escapes undone, in memory of ${a} or of the text. */
 bool lexer_string(const struct token *t, struct arena *a, struct cedar_str *out, struct cedar_error *error);
 

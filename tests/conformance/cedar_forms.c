@@ -91,7 +91,6 @@ run_json(const struct json *test, const struct cedar_policies *p)
     }
 }
 
-#ifdef CEDAR_FORMS_FORMAT
 static void
 run_format(const struct json *test, struct bytes source)
 {
@@ -105,7 +104,6 @@ run_format(const struct json *test, struct bytes source)
     cedar_output_free(&ours);
     cedar_output_free(&again);
 }
-#endif
 
 static void
 run_case(const char *dir, const struct json *test)
@@ -121,9 +119,7 @@ run_case(const char *dir, const struct json *test)
         exit(3);
     }
     run_json(test, p);
-#ifdef CEDAR_FORMS_FORMAT
     run_format(test, buf_bytes(&text));
-#endif
     cedar_policies_unref(p);
     buf_free(&text);
 }
