@@ -141,7 +141,8 @@ must_determine(const struct cedar_policies *policies, const struct cedar_residua
 }
 
 static bool
-list_determining(const struct cedar_policies *policies, const struct partial_tally *t, bool fail_closed, struct arena *a, struct cedar_partial_answer *out)
+list_determining(const struct cedar_policies *policies, const struct partial_tally *t, bool fail_closed, struct arena *a,
+                 struct cedar_partial_answer *out)
 {
     size_t *may = arena_list(a, out->n, sizeof *may), *must = arena_list(a, out->n, sizeof *must);
     if (out->n > 0 && (may == NULL || must == NULL))

@@ -88,7 +88,7 @@ condition(struct partial *r, const struct condition *c)
     if (!c->unless)
         return partial_expr(r, c->expr);
     const struct expr *kid = c->expr;
-    struct expr not= *kid;
+    struct expr not = *kid;
     not.op = EXPR_NOT;
     not.kid = &kid;
     not.n = 1;

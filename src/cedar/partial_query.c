@@ -38,11 +38,14 @@ fail_closed(const struct query *q)
     return q->options && q->options->fail_closed;
 }
 
+/* The caller's candidates may be of any type. */
 static bool
-look_first(struct query *q)
+look_first(struct query *q, bool any_type)
 {
     struct cedar_partial_uid *u = asked_uid(q);
-    if (u->known == CEDAR_KNOWN)
+    if (any_type)
+        u->known = CEDAR_UNKNOWN;
+    else if (u->known == CEDAR_KNOWN)
         u->known = CEDAR_KNOWN_TYPE;
     if (!partial_start(&q->first, q->entities, &q->request, q->options, q->a, q->error))
         return false;
@@ -203,8 +206,8 @@ ask(struct query *q, const struct cedar_uid *among, size_t n_among, struct cedar
 {
     *out = (struct cedar_candidates){NULL, 0};
     q->each.max = 0;
-    bool ok = look_first(q);
     struct cedar_partial_uid asked = *asked_uid(q);
+    bool ok = look_first(q, among != NULL || q->asked == VARIABLE_ACTION);
     if (ok && q->n_left > 0)
         ok = among ? try_given(q, among, n_among) : try_known(q, &asked);
     arena_free(&q->each);
@@ -237,7 +240,5 @@ cedar_query_action(const struct cedar_policies *policies, const struct cedar_ent
                    struct cedar_candidates *out, struct cedar_error *error)
 {
     struct query q = {policies, entities, options, *request, VARIABLE_ACTION, .a = &scratch->a, .error = error};
-    if (q.request.action.known != CEDAR_UNKNOWN)
-        q.request.action.known = CEDAR_UNKNOWN;
     return ask(&q, among, n_among, out);
 }

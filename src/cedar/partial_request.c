@@ -133,7 +133,8 @@ check_unknowns(const struct cedar_partial_request *q, struct cedar_error *error)
         return error_set(error, CEDAR_LIMIT, 0, 0, "%zu attributes are unknown; the most is %u", q->n_unknown, CEDAR_MAX_UNKNOWNS);
     for (size_t i = 0; i < q->n_unknown; i++)
         if (q->unknown[i].n > CEDAR_MAX_UNKNOWN_DEPTH)
-            return error_set(error, CEDAR_LIMIT, 0, 0, "an unknown attribute lies %zu deep; the most is %u", q->unknown[i].n, CEDAR_MAX_UNKNOWN_DEPTH);
+            return error_set(error, CEDAR_LIMIT, 0, 0, "an unknown attribute lies %zu deep; the most is %u", q->unknown[i].n,
+                             CEDAR_MAX_UNKNOWN_DEPTH);
     return true;
 }
 

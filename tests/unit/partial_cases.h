@@ -67,17 +67,43 @@ static inline void write_expr(struct dice *d, struct draft *t, enum want w, unsi
 static inline void
 write_leaf(struct dice *d, struct draft *t, enum want w)
 {
-    static const char *const bools[] = {"true", "false", "context.flag", "context.input.ok", "principal.admin", "context has flag",
-                                        "context.input has n", "context has input.deep.n", "resource has owner", "principal has boss.age",
-                                        "{a: context.n} has a", "action has flag"};
-    static const char *const longs[] = {"0", "1", "7", "-1", "9223372036854775807", "context.n", "context.input.n", "context.input.deep.n",
-                                        "principal.age", "principal.boss.age", "{a: 1, b: context.n}.a", "(if context.flag then 1 else 7)"};
-    static const char *const strings[] = {"\"a\"", "\"ab\"", "\"\"", "context.s", "context.input.s", "principal.name", "principal.getTag(\"k\")",
-                                          "resource.getTag(context.s)"};
-    static const char *const uids[] = {"principal", "principal", "resource", "action", "U::\"a\"", "U::\"b\"", "G::\"low\"", "G::\"top\"",
-                                       "R::\"r\"", "Action::\"x\"", "context.who", "principal.boss", "resource.owner"};
-    static const char *const sets[] = {"[]", "[1, 2]", "[\"a\", 7, U::\"a\"]", "[G::\"low\", G::\"top\"]", "context.list", "principal.groups",
-                                       "[context.n, 1]", "[principal, U::\"b\"]", "[principal, context.n]"};
+    static const char *const bools[] = {"true",
+                                        "false",
+                                        "context.flag",
+                                        "context.input.ok",
+                                        "principal.admin",
+                                        "context has flag",
+                                        "context.input has n",
+                                        "context has input.deep.n",
+                                        "resource has owner",
+                                        "principal has boss.age",
+                                        "{a: context.n} has a",
+                                        "action has flag"};
+    static const char *const longs[] = {"0",
+                                        "1",
+                                        "7",
+                                        "-1",
+                                        "9223372036854775807",
+                                        "context.n",
+                                        "context.input.n",
+                                        "context.input.deep.n",
+                                        "principal.age",
+                                        "principal.boss.age",
+                                        "{a: 1, b: context.n}.a",
+                                        "(if context.flag then 1 else 7)"};
+    static const char *const strings[] = {
+        "\"a\"", "\"ab\"", "\"\"", "context.s", "context.input.s", "principal.name", "principal.getTag(\"k\")", "resource.getTag(context.s)"};
+    static const char *const uids[] = {"principal",  "principal", "resource",      "action",      "U::\"a\"",       "U::\"b\"",      "G::\"low\"",
+                                       "G::\"top\"", "R::\"r\"",  "Action::\"x\"", "context.who", "principal.boss", "resource.owner"};
+    static const char *const sets[] = {"[]",
+                                       "[1, 2]",
+                                       "[\"a\", 7, U::\"a\"]",
+                                       "[G::\"low\", G::\"top\"]",
+                                       "context.list",
+                                       "principal.groups",
+                                       "[context.n, 1]",
+                                       "[principal, U::\"b\"]",
+                                       "[principal, context.n]"};
     static const char *const records[] = {"context", "context.input", "{}", "{a: 1, n: context.n}", "context.input.deep", "{input: context.input}"};
     static const char *const others[][3] = {{"decimal(\"1.5\")", "context.dec", "decimal(context.s)"},
                                             {"ip(\"10.0.0.1\")", "context.ip", "ip(context.s)"},
@@ -275,12 +301,19 @@ write_expr(struct dice *d, struct draft *t, enum want w, unsigned depth)
 static inline void
 write_policy(struct dice *d, struct draft *t)
 {
-    static const char *const principals[] = {"principal", "principal", "principal", "principal == U::\"a\"", "principal in G::\"low\"",
-                                             "principal is U", "principal is U in G::\"top\"", "principal == V::\"a\""};
-    static const char *const actions[] = {"action", "action", "action", "action == Action::\"x\"", "action in Action::\"g\"",
-                                          "action in [Action::\"y\", Action::\"g\"]", "action in []"};
-    static const char *const resources[] = {"resource", "resource", "resource", "resource == R::\"r\"", "resource in R::\"box\"",
-                                            "resource is R", "resource is R in R::\"box\""};
+    static const char *const principals[] = {"principal",
+                                             "principal",
+                                             "principal",
+                                             "principal == U::\"a\"",
+                                             "principal in G::\"low\"",
+                                             "principal is U",
+                                             "principal is U in G::\"top\"",
+                                             "principal == V::\"a\""};
+    static const char *const actions[] = {
+        "action",      "action", "action", "action == Action::\"x\"", "action in Action::\"g\"", "action in [Action::\"y\", Action::\"g\"]",
+        "action in []"};
+    static const char *const resources[] = {
+        "resource", "resource", "resource", "resource == R::\"r\"", "resource in R::\"box\"", "resource is R", "resource is R in R::\"box\""};
     say(t, roll(d, 3) ? "permit(" : "forbid(");
     say(t, PICK(d, principals));
     say(t, ", ");
@@ -345,11 +378,21 @@ struct slot {
     unsigned n;
     enum want kind;
 };
-static const struct slot slots[] = {{{"flag"}, 1, W_BOOL},         {{"n"}, 1, W_LONG},          {{"s"}, 1, W_STRING},
-                                    {{"who"}, 1, W_ENTITY},        {{"list"}, 1, W_SET},        {{"dec"}, 1, W_DECIMAL},
-                                    {{"ip"}, 1, W_IP},             {{"when"}, 1, W_DATETIME},   {{"input", "ok"}, 2, W_BOOL},
-                                    {{"input", "n"}, 2, W_LONG},   {{"input", "s"}, 2, W_STRING}, {{"input", "deep", "n"}, 3, W_LONG},
-                                    {{"input", "deep"}, 2, W_RECORD}, {{"input"}, 1, W_RECORD}, {{NULL}, 0, W_RECORD}};
+static const struct slot slots[] = {{{"flag"}, 1, W_BOOL},
+                                    {{"n"}, 1, W_LONG},
+                                    {{"s"}, 1, W_STRING},
+                                    {{"who"}, 1, W_ENTITY},
+                                    {{"list"}, 1, W_SET},
+                                    {{"dec"}, 1, W_DECIMAL},
+                                    {{"ip"}, 1, W_IP},
+                                    {{"when"}, 1, W_DATETIME},
+                                    {{"input", "ok"}, 2, W_BOOL},
+                                    {{"input", "n"}, 2, W_LONG},
+                                    {{"input", "s"}, 2, W_STRING},
+                                    {{"input", "deep", "n"}, 3, W_LONG},
+                                    {{"input", "deep"}, 2, W_RECORD},
+                                    {{"input"}, 1, W_RECORD},
+                                    {{NULL}, 0, W_RECORD}};
 #define SLOTS (sizeof slots / sizeof *slots)
 #define LEAF_SLOTS 12
 
