@@ -130,7 +130,7 @@ fits(struct layout *l, const struct doc *doc)
         }
         doc = l->ahead.at[--l->ahead.n].doc;
         if (doc->kind == DOC_NEWLINE || (doc->kind == DOC_EITHER && !flat))
-            return true;
+            return !flat;
         column += doc->kind == DOC_TEXT ? doc->by : doc->kind == DOC_EITHER ? doc->text.n : 0;
         if (column > l->width)
             return false;
