@@ -108,6 +108,34 @@ static const struct option verify_options[] = {
     END,
 };
 
+#define POLICY_FILES                                                                                                                                 \
+    {"policies", "FILE", "a file of Cedar policies, instead of an estate's", true},                                                                  \
+    {                                                                                                                                                \
+        "entities", "FILE", "a file of entities in Cedar's JSON form, with --policies", false                                                        \
+    }
+
+static const struct option policy_test_options[] = {
+    POLICY_FILES,
+    END,
+};
+
+static const struct option policy_eval_options[] = {
+    POLICY_FILES,
+    {"principal", "UID", "who asks, as Type::\"id\"", false},
+    {"action", "UID", "the action, as Action::\"id\"", false},
+    {"resource", "UID", "what it is about, as Type::\"id\"", false},
+    {"context", "JSON", "the context in Cedar's JSON form, or @FILE", false},
+    {"agent", "AGENT", "instead of a principal: an agent of the estate, in a writ made for this question", false},
+    {"tool", "DESTINATION/TOOL", "instead of action and resource: the tool it calls", false},
+    {"arguments", "JSON", "the arguments of the call, or @FILE; checked by the pinned schema", false},
+    {"task", "TASK", "the task of the writ; otherwise the agent's default task, or its first", false},
+    {"proof", "STRENGTH", "how the agent proved itself: none, weak, user or program; otherwise user", false},
+    {"seen", "SENSITIVITY", "what the writ has touched: public, internal, confidential or restricted; otherwise public", false},
+    {"untrusted", NULL, "the writ has seen outsiders' content", false},
+    {"unconfined", NULL, "the agent runs without walls", false},
+    END,
+};
+
 static const struct option help_options[] = {
     {"markdown", NULL, "all commands as docs/cli.md has them", false},
     {"man", NULL, "all commands as a man page", false},
@@ -276,6 +304,34 @@ const struct command commands[] = {
      COMMON_ALL,
      {"writ log verify", "writ log verify /backup/log --key 5d41… --origin writ.example/log"},
      cmd_log_verify},
+    {"policy check",
+     "[FILE]…",
+     "read policies and say what is wrong with them",
+     "With FILEs it works for any Cedar policies; without, for the estate's, whose whole check is `writ check`. An error is shown with its "
+     "line and a caret, exit code 1. A policy that can never apply, or that always fails, is a warning: a forbid of that kind forbids nothing.",
+     none,
+     COMMON_JSON | COMMON_ESTATE,
+     {"writ policy check", "writ policy check photos.cedar"},
+     cmd_policy_check},
+    {"policy test",
+     "[FILE]…",
+     "run tests of policies",
+     "Without FILE: policies/*.test.yaml of the estate, which `writ check` runs, too. A FILE names its policies and entities itself, or "
+     "--policies and --entities do. Each test is a request and what must come of it. Exit code 1 when one fails.",
+     policy_test_options,
+     COMMON_JSON | COMMON_ESTATE,
+     {"writ policy test", "writ policy test photos.test.yaml --policies photos.cedar --entities entities.json"},
+     cmd_policy_test},
+    {"policy eval",
+     "",
+     "decide one request and say why",
+     "Either a call of an agent of the estate (--agent, --tool), decided by policies alone, without grants; or a request in Cedar's words "
+     "(--principal, --action, --resource), by the estate's policies or by those of --policies. Exit code 1 when it is not allowed.",
+     policy_eval_options,
+     COMMON_JSON | COMMON_ESTATE,
+     {"writ policy eval --agent reader --tool files/read_text_file --arguments '{\"path\":\"/srv/docs/a.txt\"}'",
+      "writ policy eval --policies photos.cedar --principal 'User::\"alice\"' --action 'Action::\"view\"' --resource 'Photo::\"cat\"'"},
+     cmd_policy_eval},
     {"help",
      "[COMMAND]…",
      "say how a command is used",

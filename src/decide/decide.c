@@ -143,19 +143,37 @@ conclude(struct decision *d, const struct tally *t)
     }
 }
 
+struct err
+decide_request(const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch, char action[DECISION_ACTION_MAX],
+               struct cedar_request *out)
+{
+    const struct cedar_value *context = NULL;
+    TRY(request_context(call, tier, with_input, scratch, &context));
+    snprintf(action, DECISION_ACTION_MAX, "%s/%.*s", call->destination->id, BYTES_CUT(call->name, 150));
+    *out = (struct cedar_request){cedar_id("Agent", call->writ->agent->id), cedar_id("Action", action),
+                                  cedar_id("Destination", call->destination->id), context};
+    return err_ok();
+}
+
+void
+decide_answer(const struct cedar_policies *policies, const struct cedar_answer *answer, struct decision *d)
+{
+    struct tally t;
+    d->edit[0] = 0;
+    tally(&t, policies, answer);
+    conclude(d, &t);
+}
+
 static bool
 evaluate(const struct snapshot *s, const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch, struct err *e,
          struct cedar_answer *answer)
 {
-    char action[256];
-    const struct cedar_value *context = NULL;
+    char action[DECISION_ACTION_MAX];
+    struct cedar_request r;
     cedar_scratch_reset(scratch);
-    *e = request_context(call, tier, with_input, scratch, &context);
+    *e = decide_request(call, tier, with_input, scratch, action, &r);
     if (err_failed(*e))
         return false;
-    snprintf(action, sizeof action, "%s/%.*s", call->destination->id, BYTES_CUT(call->name, 150));
-    struct cedar_request r = {cedar_id("Agent", call->writ->agent->id), cedar_id("Action", action), cedar_id("Destination", call->destination->id),
-                              context};
     if (cedar_evaluate(s->estate->policies, s->entities, &r, scratch, answer))
         return true;
     *e = err_make(E_MEMORY, "no memory to decide");
@@ -211,7 +229,6 @@ decide(const struct snapshot *s, const struct call *call, struct cedar_scratch *
 {
     struct place where = {NULL, 0};
     struct cedar_answer answer;
-    struct tally t;
     d->observed = false;
     d->n_policies = 0;
     d->edit[0] = 0;
@@ -225,8 +242,7 @@ decide(const struct snapshot *s, const struct call *call, struct cedar_scratch *
         refuse(d, e, NULL, "");
         return;
     }
-    tally(&t, s->estate->policies, &answer);
-    conclude(d, &t);
+    decide_answer(s->estate->policies, &answer, d);
     if (d->outcome != OUTCOME_ALLOW && observed(s, call, d)) {
         d->would = d->outcome;
         d->observed = true;

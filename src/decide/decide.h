@@ -62,6 +62,16 @@ void decide(const struct snapshot *s, const struct call *call, struct cedar_scra
 /* decide_listed(s, call, …): could a call of this tool be allowed or asked for with *some* arguments? For lists; errs on the side of showing. */
 bool decide_listed(const struct snapshot *s, const struct call *call, struct cedar_scratch *scratch, struct arena *a);
 
+/*
+ * The two halves of a decision on policies alone, for tests of policies and for looking into them: the Cedar request that a call becomes
+ * (E_ARGUMENTS when a number in it has no exact form; memory of ${scratch}, and ${action} must live as long), and what an answer of the
+ * engine means: outcome, policies, reason and edit of ${d}.
+ */
+#define DECISION_ACTION_MAX 256
+struct err decide_request(const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch, char action[DECISION_ACTION_MAX],
+                          struct cedar_request *out) MUST_USE;
+void decide_answer(const struct cedar_policies *policies, const struct cedar_answer *answer, struct decision *d);
+
 /* call_tier(call, why): how much control this call gets (design.md section 1: computed, never declared). */
 enum tier call_tier(const struct call *call, char why[160]);
 

@@ -148,6 +148,11 @@ struct observe { /* design.md law 3 */
     struct place place;
 };
 
+struct policy_tests { /* a file of them, read by who runs them */
+    const char *file; /* relative to the estate */
+    struct bytes text;
+};
+
 struct settings { /* writ.yaml */
     const char *name;      /* of this installation; log origin "writ.<name>" */
     const char *state_dir; /* store, log, keys; absolute */
@@ -174,6 +179,8 @@ struct estate {
     size_t n_tasks;
     struct observe *observes;
     size_t n_observes;
+    struct policy_tests *tests; /* policies/NAME.test.yaml */
+    size_t n_tests;
     struct cedar_policies *policies; /* the estate's own and the built-in ones that it does not replace; ids are @id or file:number */
     uint8_t digest[32];              /* SHA-256 over all files, names and contents, in order: the version of the estate */
     char version[17];                /* its first 16 hex digits */
@@ -193,6 +200,9 @@ struct findings {
     size_t errors, warnings;
 };
 void findings_free(struct findings *f);
+/* findings_note(f, level, file, line, fmt, …): one more, from who looks at an estate after its load. */
+void
+findings_note(struct findings *f, enum finding_level level, const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* estate_load(env, dir, builtin, findings, out): all or nothing. ${findings} is filled either way. E_ESTATE when there were errors. */
 struct err estate_load(struct env *env, const char *dir, struct bytes builtin_policies, struct findings *findings, struct estate **out) MUST_USE;

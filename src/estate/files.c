@@ -158,6 +158,13 @@ passed_over(const char *name)
     return name[0] == '.' || bytes_ends(n, BYTES("~")) || bytes_ends(n, BYTES(".md")) || strcmp(name, "README") == 0;
 }
 
+/* Tests of policies lie beside them. */
+static bool
+test_file(const char *folder, struct bytes name)
+{
+    return strcmp(folder, "policies") == 0 && bytes_ends(name, BYTES(TEST_ENDING));
+}
+
 /* A file that would silently not be read could be a policy that forbids: so it is an error. */
 static bool
 wanted(struct loader *l, const char *folder, const char *name, const char *ending)
@@ -166,6 +173,10 @@ wanted(struct loader *l, const char *folder, const char *name, const char *endin
     char path[320];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     if (!bytes_ends(n, bytes_str(ending))) {
+        if (test_file(folder, n))
+            return false; /* listed by itself */
+        if (strcmp(ending, TEST_ENDING) == 0)
+            return false; /* said when the policies were listed */
         finding_add(l, FINDING_ERROR, path, 0, 0, "the files of %s/ end in %s; rename it or move it out of the estate", folder, ending);
         return false;
     }

@@ -46,14 +46,14 @@ drop_half_character(char *text)
         text[--n] = 0;
 }
 
-static void add(struct loader *l, enum finding_level level, const char *file, int line, int column, const char *path, const char *fmt, va_list ap)
+static void add(struct findings *all, enum finding_level level, const char *file, int line, int column, const char *path, const char *fmt, va_list ap)
     __attribute__((format(printf, 7, 0)));
 
 static void
-add(struct loader *l, enum finding_level level, const char *file, int line, int column, const char *path, const char *fmt, va_list ap)
+add(struct findings *all, enum finding_level level, const char *file, int line, int column, const char *path, const char *fmt, va_list ap)
 {
-    *(level == FINDING_ERROR ? &l->findings->errors : &l->findings->warnings) += 1;
-    struct finding *f = room_for_one(l->findings);
+    *(level == FINDING_ERROR ? &all->errors : &all->warnings) += 1;
+    struct finding *f = room_for_one(all);
     if (f == NULL)
         return;
     *f = (struct finding){.level = level, .line = line, .column = column};
@@ -70,7 +70,7 @@ finding_add(struct loader *l, enum finding_level level, const char *file, int li
 {
     va_list ap;
     va_start(ap, fmt);
-    add(l, level, file, line, column, NULL, fmt, ap);
+    add(l->findings, level, file, line, column, NULL, fmt, ap);
     va_end(ap);
 }
 
@@ -79,7 +79,7 @@ refuse(struct loader *l, const struct yaml *y, const char *path, const char *fmt
 {
     va_list ap;
     va_start(ap, fmt);
-    add(l, FINDING_ERROR, l->file, y ? y->line : 1, y ? y->column : 0, path, fmt, ap);
+    add(l->findings, FINDING_ERROR, l->file, y ? y->line : 1, y ? y->column : 0, path, fmt, ap);
     va_end(ap);
 }
 
@@ -88,7 +88,16 @@ warn(struct loader *l, const struct yaml *y, const char *path, const char *fmt, 
 {
     va_list ap;
     va_start(ap, fmt);
-    add(l, FINDING_WARNING, l->file, y ? y->line : 1, y ? y->column : 0, path, fmt, ap);
+    add(l->findings, FINDING_WARNING, l->file, y ? y->line : 1, y ? y->column : 0, path, fmt, ap);
+    va_end(ap);
+}
+
+void
+findings_note(struct findings *f, enum finding_level level, const char *file, int line, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    add(f, level, file, line, 0, NULL, fmt, ap);
     va_end(ap);
 }
 

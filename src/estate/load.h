@@ -12,6 +12,7 @@
 #define ESTATE_MAX_FILE ((size_t)4 << 20) /* a pin; YAML files are held to YAML_MAX_BYTES */
 #define ESTATE_MAX_BYTES ((size_t)64 << 20)
 #define NAME_MAX_BYTES 64u
+#define TEST_ENDING ".test.yaml" /* of tests beside policies */
 
 struct claim_note { /* where a claim on a user id stands, for the checks across files */
     const struct agent *agent;

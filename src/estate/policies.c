@@ -283,6 +283,18 @@ join_sets(struct loader *l, struct cedar_policies **sets, size_t n)
     finding_add(l, FINDING_ERROR, "policies", (int)e.line, (int)e.column, "%s", e.text);
 }
 
+/* Tests are run by who asks for it; here they only become part of the estate and of its version. */
+static void
+keep_tests(struct loader *l)
+{
+    struct estate *e = l->estate;
+    size_t n;
+    struct file *files = files_list(l, "policies", TEST_ENDING, &n);
+    e->tests = estate_list(l, n, sizeof *e->tests);
+    for (; e->tests && e->n_tests < n; e->n_tests++)
+        e->tests[e->n_tests] = (struct policy_tests){files[e->n_tests].path, files[e->n_tests].text};
+}
+
 void
 load_policies(struct loader *l, struct bytes builtin)
 {
@@ -304,6 +316,7 @@ load_policies(struct loader *l, struct bytes builtin)
             sets[n++] = set;
     }
     join_sets(l, sets, n);
+    keep_tests(l);
     while (n--)
         cedar_policies_unref(sets[n]);
 }
