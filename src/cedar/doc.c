@@ -91,6 +91,7 @@ struct layout {
     struct docs *d;
     struct buf *out;
     size_t width, column;
+    bool line_begins; /* nothing stands on this line yet, not even its indentation */
     struct commands rest, ahead;
 };
 
@@ -142,13 +143,27 @@ fits(struct layout *l, const struct doc *doc)
     return false;
 }
 
+/* A line is indented like the new line before it, or like its first text where that stands further out. */
+static void
+put_text(struct layout *l, struct cedar_str text, unsigned width, size_t indent)
+{
+    if (text.n == 0)
+        return;
+    if (l->line_begins && indent < l->column)
+        l->column = indent;
+    for (size_t i = 0; l->line_begins && i < l->column; i++)
+        buf_putc(l->out, ' ');
+    l->line_begins = false;
+    buf_put(l->out, str_bytes(text));
+    l->column += width;
+}
+
 static void
 new_line(struct layout *l, size_t indent)
 {
     buf_putc(l->out, '\n');
-    for (size_t i = 0; i < indent; i++)
-        buf_putc(l->out, ' ');
     l->column = indent;
+    l->line_begins = true;
 }
 
 static void
@@ -158,8 +173,7 @@ step(struct layout *l, struct command c)
     case DOC_NIL:
         break;
     case DOC_TEXT:
-        buf_put(l->out, str_bytes(c.doc->text));
-        l->column += c.doc->by;
+        put_text(l, c.doc->text, c.doc->by, c.indent);
         break;
     case DOC_APPEND:
         push(l, &l->rest, (struct command){c.doc->b, c.indent, c.flat});
@@ -169,12 +183,10 @@ step(struct layout *l, struct command c)
         new_line(l, c.indent);
         break;
     case DOC_EITHER:
-        if (c.flat) {
-            buf_put(l->out, str_bytes(c.doc->text));
-            l->column += c.doc->text.n;
-        } else {
+        if (c.flat)
+            put_text(l, c.doc->text, (unsigned)c.doc->text.n, c.indent);
+        else
             new_line(l, c.indent);
-        }
         break;
     case DOC_NEST:
         push(l, &l->rest, (struct command){c.doc->a, c.indent + c.doc->by, c.flat});
