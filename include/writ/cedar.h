@@ -550,7 +550,7 @@ struct cedar_why { /* memory of the scratch */
 
 /*
  * cedar_why(policies, i, entities, request, value_max, scratch, out): the account of policy ${i}. Values of operands are cut behind
- * ${value_max} bytes (0: CEDAR_WHY_VALUE; 1: not shown at all), ending in "…". Returns false when the scratch ran out of memory.
+ * ${value_max} bytes (0: CEDAR_WHY_VALUE), ending in "…"; with 1 neither they nor error texts, which may name values, are shown. Returns false when the scratch ran out of memory.
  */
 bool cedar_why(const struct cedar_policies *policies, size_t i, const struct cedar_entities *entities, const struct cedar_request *request,
                size_t value_max, struct cedar_scratch *scratch, struct cedar_why *out);

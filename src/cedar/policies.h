@@ -30,6 +30,9 @@ bool name_is_path(struct cedar_str s);
 /* policy_print(b, p): as text, the way the official engine prints its JSON form. policy_write(b, p): the JSON form. */
 void policy_print(struct buf *b, const struct policy *p);
 void policy_write(struct buf *b, const struct policy *p);
+/* expr_print, scope_print: a condition, and the part of a scope called ${variable}, in the same way. */
+void expr_print(struct buf *b, const struct expr *e);
+void scope_print(struct buf *b, const struct scope *s, const char *variable);
 /* policy_annotations(p, list): its annotations in the order of their keys; room for POLICY_ANNOTATIONS_MAX. Returns how many. */
 #define POLICY_ANNOTATIONS_MAX 64u
 size_t policy_annotations(const struct policy *p, const struct annotation **list);

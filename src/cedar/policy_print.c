@@ -376,6 +376,12 @@ print(struct buf *b, const struct expr *e)
 
 /* -------------------------------------------------------------------------------------------------------------- policies */
 
+void
+expr_print(struct buf *b, const struct expr *e)
+{
+    print(b, e);
+}
+
 static void
 print_uids(struct buf *b, const struct scope *s)
 {
@@ -388,8 +394,8 @@ print_uids(struct buf *b, const struct scope *s)
     buf_puts(b, list ? "]" : "");
 }
 
-static void
-print_scope(struct buf *b, const struct scope *s, const char *variable)
+void
+scope_print(struct buf *b, const struct scope *s, const char *variable)
 {
     buf_puts(b, variable);
     if (s->kind == SCOPE_IS || s->kind == SCOPE_IS_IN) {
@@ -421,11 +427,11 @@ policy_print(struct buf *b, const struct policy *p)
         buf_puts(b, "\n");
     }
     buf_puts(b, p->effect == CEDAR_PERMIT ? "permit(" : "forbid(");
-    print_scope(b, &p->principal, "principal");
+    scope_print(b, &p->principal, "principal");
     buf_puts(b, ", ");
-    print_scope(b, &p->action, "action");
+    scope_print(b, &p->action, "action");
     buf_puts(b, ", ");
-    print_scope(b, &p->resource, "resource");
+    scope_print(b, &p->resource, "resource");
     buf_puts(b, ")");
     for (const struct condition *c = p->conditions; c; c = c->next) {
         buf_puts(b, c->unless ? " unless { " : " when { ");

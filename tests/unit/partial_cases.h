@@ -808,6 +808,25 @@ decision_law(const struct cedar_policies *p, const struct cedar_partial_answer *
     return NULL;
 }
 
+/* The account of a policy comes to what the evaluator comes to, and says so in words. */
+static inline const char *
+why_law(struct partial_case *c, const struct completion *x, size_t i, const struct outcomes *o)
+{
+    struct cedar_why why;
+    struct cedar_output text = {NULL, 0}, json = {NULL, 0};
+    if (!cedar_why(c->policies, i, x->store, &x->request, 0, c->each, &why))
+        return "out of memory";
+    bool ok = cedar_why_text(c->policies, i, &why, &text) && cedar_why_json(c->policies, i, &why, &json);
+    cedar_output_free(&text);
+    cedar_output_free(&json);
+    if (!ok || why.outcome != o->part[i])
+        return "an account that is not so";
+    for (size_t k = 0; k < why.n; k++)
+        if (why.clauses[k].truth != CEDAR_NOT_REACHED && why.clauses[k].n_causes == 0)
+            return "a clause without a cause";
+    return NULL;
+}
+
 static inline const char *
 completion_law(struct partial_case *c, const struct cedar_partial_answer *a, const struct completion *x)
 {
@@ -816,6 +835,8 @@ completion_law(struct partial_case *c, const struct cedar_partial_answer *a, con
         return "out of memory";
     for (size_t i = 0; i < cedar_policies_count(c->policies); i++) {
         const char *wrong = policy_law(residual_of(a, i), o.part[i], o.error[i]);
+        if (wrong == NULL)
+            wrong = why_law(c, x, i, &o);
         if (wrong)
             return wrong;
     }
