@@ -130,7 +130,7 @@ tell_error(struct story *s, const struct expr *e, const char *text)
     add_cause(s, e, CEDAR_FAILED, text);
 }
 
-/* && is false, || true by its last operand that was looked at; otherwise by all of them. */
+/* && is false, || true, and either an error by the last operand that was looked at; otherwise by all of them. */
 static void
 tell_chain(struct story *s, const struct expr *e, enum cedar_truth truth)
 {
@@ -139,7 +139,7 @@ tell_chain(struct story *s, const struct expr *e, enum cedar_truth truth)
     for (size_t i = 0; i < e->n; i++) {
         enum cedar_truth one = truth_of(s, e->kid[i], &f);
         bool last = one == stop || one == CEDAR_FAILED;
-        if (last || truth != stop)
+        if (last || (truth != stop && truth != CEDAR_FAILED))
             tell(s, e->kid[i], one);
         if (last)
             return;
