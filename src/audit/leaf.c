@@ -16,30 +16,30 @@ audit_kind_name(enum audit_kind kind)
     return (unsigned)kind < sizeof kinds / sizeof *kinds ? kinds[kind] : "unknown";
 }
 
-/* What this room writes into a leaf; no caller's member may stand in its place. */
-static const char *const reserved[] = {"v", "at", "kind", "said", "outbox"};
+/* What this room writes into a leaf behind the caller's members; no member may stand in its place. */
+static const char *const reserved[] = {"said", "outbox"};
 
-/* Members come formatted; a slip in them must not be able to change the meaning of the leaf around them. */
+/*
+ * Members come formatted; a slip in them must not be able to change the meaning of the leaf around them. So the leaf is read as it will
+ * be read later: members that close it or say "v", "at" or "kind" again are no JSON or a duplicate key.
+ */
 static struct err
-check_members(struct bytes members, bool *any)
+check_members(struct bytes members, struct buf *leaf)
 {
     struct arena arena = {0};
-    struct buf text = buf_make(AUDIT_MEMBERS_MAX + 2);
     struct json *object;
     if (members.n > AUDIT_MEMBERS_MAX)
         return err_make(E_LIMIT, "the members of a log record have %zu bytes: at most %zu", members.n, AUDIT_MEMBERS_MAX);
-    buf_putc(&text, '{');
-    buf_put(&text, members);
-    buf_putc(&text, '}');
-    struct err e = text.failed ? err_make(E_MEMORY, "no memory for a log record") : json_parse(&arena, buf_bytes(&text), NULL, &object);
+    buf_putc(leaf, '}');
+    struct err e = leaf->failed ? err_make(E_MEMORY, "no memory for a log record") : json_parse(&arena, buf_bytes(leaf), NULL, &object);
     if (err_failed(e))
         e = err_wrap(e, "the members of a log record");
+    else
+        leaf->n--;
     for (size_t i = 0; !err_failed(e) && i < sizeof reserved / sizeof *reserved; i++)
         if (json_get(object, reserved[i]) != NULL)
             e = err_make(E_USAGE, "a log record's member may not be called \"%s\": the log writes that itself", reserved[i]);
-    *any = !err_failed(e) && object->count > 0;
     arena_free(&arena);
-    buf_free(&text);
     return e;
 }
 
@@ -153,17 +153,19 @@ struct err
 audit_leaf(struct env *env, const uint8_t key[32], const struct audit_event *event, struct buf *leaf, struct buf *box)
 {
     char at[ENV_TIME_MAX];
-    bool any = false;
     if ((unsigned)event->kind >= sizeof kinds / sizeof *kinds)
         return err_make(E_USAGE, "%d is no kind of log record", (int)event->kind);
     TRY(check_names(event));
-    TRY(check_members(event->members, &any));
     env_time_text(env->now_ms(env), at);
-    buf_printf(leaf, "{\"v\":1,\"at\":\"%s\",\"kind\":\"%s\"", at, kinds[event->kind]);
-    if (any) {
+    json_open(leaf, '{');
+    json_member_int(leaf, "v", 1);
+    json_member_str(leaf, "at", at);
+    json_member_str(leaf, "kind", kinds[event->kind]);
+    if (bytes_trim(event->members).n) {
         buf_putc(leaf, ',');
         buf_put(leaf, event->members);
     }
+    TRY(check_members(event->members, leaf));
     if (event->n_said > 0)
         TRY(say_all(env, key, event, leaf, box));
     return leaf->failed || box->failed ? err_make(E_MEMORY, "no memory for a log record") : err_ok();

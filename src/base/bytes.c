@@ -153,7 +153,7 @@ buf_room(struct buf *b, size_t n)
         return NULL;
     }
     if (b->n + n + 1 > b->cap) {
-        size_t cap = b->cap ? b->cap * 2 : 256;
+        size_t cap = b->cap == 0 ? 256 : b->cap < 4096 ? b->cap * 4 : b->cap * 2;
         while (cap < b->n + n + 1)
             cap *= 2;
         uint8_t *at = realloc(b->at, cap);
@@ -168,25 +168,13 @@ buf_room(struct buf *b, size_t n)
 }
 
 void
-buf_put(struct buf *b, struct bytes s)
+buf_grow_put(struct buf *b, struct bytes s)
 {
     uint8_t *to = buf_room(b, s.n);
     if (to == NULL || s.n == 0)
         return;
     memcpy(to, s.at, s.n);
     b->n += s.n;
-}
-
-void
-buf_puts(struct buf *b, const char *text)
-{
-    buf_put(b, bytes_str(text));
-}
-
-void
-buf_putc(struct buf *b, uint8_t c)
-{
-    buf_put(b, (struct bytes){&c, 1});
 }
 
 void
@@ -218,10 +206,14 @@ void
 buf_hex(struct buf *b, struct bytes s)
 {
     static const char digit[] = "0123456789abcdef";
+    uint8_t *to = s.n <= b->max / 2 ? buf_room(b, s.n * 2) : buf_room(b, SIZE_MAX);
+    if (to == NULL)
+        return;
     for (size_t i = 0; i < s.n; i++) {
-        buf_putc(b, (uint8_t)digit[s.at[i] >> 4]);
-        buf_putc(b, (uint8_t)digit[s.at[i] & 15]);
+        *to++ = (uint8_t)digit[s.at[i] >> 4];
+        *to++ = (uint8_t)digit[s.at[i] & 15];
     }
+    b->n += s.n * 2;
 }
 
 static const char alphabet_std[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

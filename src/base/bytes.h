@@ -91,9 +91,36 @@ buf_make(size_t max)
 {
     return (struct buf){NULL, 0, 0, max, false};
 }
-void buf_put(struct buf *b, struct bytes s);
-void buf_puts(struct buf *b, const char *text);
-void buf_putc(struct buf *b, uint8_t c);
+/* What fits is put in place; the rest is for buf_grow_put. */
+void buf_grow_put(struct buf *b, struct bytes s);
+static inline bool
+buf_fits(const struct buf *b, size_t n)
+{
+    return !b->failed && n < b->cap - b->n && b->n + n <= b->max;
+}
+static inline void
+buf_put(struct buf *b, struct bytes s)
+{
+    if (!buf_fits(b, s.n)) {
+        buf_grow_put(b, s);
+    } else if (s.n) {
+        memcpy(b->at + b->n, s.at, s.n);
+        b->n += s.n;
+    }
+}
+static inline void
+buf_puts(struct buf *b, const char *text)
+{
+    buf_put(b, bytes_str(text));
+}
+static inline void
+buf_putc(struct buf *b, uint8_t c)
+{
+    if (buf_fits(b, 1))
+        b->at[b->n++] = c;
+    else
+        buf_grow_put(b, (struct bytes){&c, 1});
+}
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_hex(struct buf *b, struct bytes s);
 /* buf_base64(b, s): standard alphabet with padding (RFC 4648 §4). buf_base64url: URL alphabet, no padding (§5). */

@@ -90,11 +90,21 @@ env_id(struct env *env, const char *prefix, char out[ENV_ID_MAX])
 void
 env_time_text(int64_t ms, char out[ENV_TIME_MAX])
 {
-    time_t s = (time_t)(ms / 1000 - (ms % 1000 < 0));
-    struct tm t;
-    gmtime_r(&s, &t);
-    size_t n = strftime(out, ENV_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &t);
-    snprintf(out + n, ENV_TIME_MAX - n, ".%03dZ", (int)(((ms % 1000) + 1000) % 1000));
+    static _Thread_local char last[ENV_TIME_MAX]; /* up to the second: the one before is mostly the same */
+    static _Thread_local int64_t last_s = INT64_MIN;
+    int64_t s = ms / 1000 - (ms % 1000 < 0);
+    unsigned part = (unsigned)(ms - s * 1000);
+    if (s != last_s) {
+        time_t whole = (time_t)s;
+        struct tm t;
+        gmtime_r(&whole, &t);
+        last[strftime(last, sizeof last, "%Y-%m-%dT%H:%M:%S", &t)] = 0;
+        last_s = s;
+    }
+    size_t n = strlen(last);
+    memcpy(out, last, n);
+    const char tail[] = {'.', (char)('0' + part / 100), (char)('0' + part / 10 % 10), (char)('0' + part % 10), 'Z', 0};
+    memcpy(out + n, tail, sizeof tail);
 }
 
 static bool

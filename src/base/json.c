@@ -54,6 +54,15 @@ take(struct reader *r, const char *word)
     return true;
 }
 
+static inline bool
+take_byte(struct reader *r, uint8_t c)
+{
+    if (r->at >= r->text.n || r->text.at[r->at] != c)
+        return false;
+    r->at++;
+    return true;
+}
+
 static bool
 hex4(struct reader *r, uint32_t *out)
 {
@@ -148,8 +157,12 @@ string_stop(struct bytes text, size_t at)
         memcpy(&eight, text.at + at, 8);
         uint64_t quote = eight ^ (ones * '"'), slash = eight ^ (ones * '\\');
         uint64_t hit = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((eight - ones * 0x20) & ~eight);
-        if (hit & highs)
+        if (hit & highs) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+            at += (size_t)__builtin_ctzll(hit & highs) / 8; /* a borrow marks only bytes behind the first real hit */
+#endif
             break;
+        }
         at += 8;
     }
     return at;
@@ -316,7 +329,7 @@ read_key(struct reader *r, struct json *v)
         return wrong(r, "expected a key in double quotes");
     TRY(read_string(r, &v->key));
     skip_space(r);
-    if (!take(r, ":"))
+    if (!take_byte(r, ':'))
         return wrong(r, "expected ':' behind the key");
     skip_space(r);
     return err_ok();
@@ -330,7 +343,7 @@ after_value(struct reader *r, struct level *stack, size_t *depth, bool *done)
         struct json *holder = stack[*depth - 1].at;
         char close = holder->type == JSON_OBJECT ? '}' : ']';
         skip_space(r);
-        if (take(r, ",")) {
+        if (take_byte(r, ',')) {
             skip_space(r);
             return err_ok();
         }
@@ -367,7 +380,7 @@ open_holder(struct reader *r, struct json *v, struct level *stack, size_t *depth
 static struct err
 read_tree(struct reader *r, struct json **out)
 {
-    struct level stack[DEPTH_MAX];
+    UNINITIALIZED struct level stack[DEPTH_MAX];
     size_t depth = 0;
     bool done = false;
     while (!done) {
@@ -432,25 +445,6 @@ json_find(const struct json *object, struct bytes key)
     return NULL;
 }
 
-struct json *
-json_get(const struct json *object, const char *key)
-{
-    return json_find(object, bytes_str(key));
-}
-
-struct bytes
-json_text(const struct json *object, const char *key)
-{
-    struct json *v = json_get(object, key);
-    return v && v->type == JSON_STRING ? v->text : (struct bytes){NULL, 0};
-}
-
-bool
-json_is(const struct json *value, enum json_type type)
-{
-    return value && value->type == type;
-}
-
 const char *
 json_type_name(enum json_type type)
 {
@@ -493,18 +487,6 @@ json_equal(const struct json *a, const struct json *b)
 }
 
 void
-json_open(struct buf *b, char bracket)
-{
-    buf_putc(b, (uint8_t)bracket);
-}
-
-void
-json_close(struct buf *b, char bracket)
-{
-    buf_putc(b, (uint8_t)bracket);
-}
-
-void
 json_item(struct buf *b)
 {
     if (b->n && b->at[b->n - 1] != '{' && b->at[b->n - 1] != '[')
@@ -519,12 +501,6 @@ json_key_bytes(struct buf *b, struct bytes key)
     buf_putc(b, ':');
 }
 
-void
-json_key(struct buf *b, const char *key)
-{
-    json_key_bytes(b, bytes_str(key));
-}
-
 static void
 put_escaped(struct buf *b, uint8_t c)
 {
@@ -536,13 +512,29 @@ put_escaped(struct buf *b, uint8_t c)
         buf_printf(b, "\\u%04x", c);
 }
 
+/* The next byte at or behind ${at} that may have to be escaped: eight plain ASCII bytes at a look. */
+static size_t
+plain_until(struct bytes text, size_t at)
+{
+    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    uint64_t eight;
+    while (text.n - at >= 8) {
+        memcpy(&eight, text.at + at, 8);
+        uint64_t quote = eight ^ (ones * '"'), slash = eight ^ (ones * '\\'), del = eight ^ (ones * 0x7f);
+        if (((quote - ones) | (slash - ones) | (del - ones) | (eight - ones * 0x20) | eight) & highs)
+            break;
+        at += 8;
+    }
+    return at;
+}
+
 void
 json_put_text(struct buf *b, struct bytes s)
 {
     bool utf8 = bytes_utf8(s);
     buf_putc(b, '"');
     size_t from = 0;
-    for (size_t i = 0; i < s.n; i++) {
+    for (size_t i = plain_until(s, 0); i < s.n; i++) {
         uint8_t c = s.at[i];
         bool plain = c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && (utf8 || c < 0x80);
         if (plain)
@@ -561,7 +553,14 @@ json_put_text(struct buf *b, struct bytes s)
 void
 json_put_int(struct buf *b, int64_t v)
 {
-    buf_printf(b, "%lld", (long long)v);
+    uint8_t digits[20], *at = digits + sizeof digits;
+    uint64_t size = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do
+        *--at = (uint8_t)('0' + size % 10);
+    while (size /= 10);
+    if (v < 0)
+        *--at = '-';
+    buf_put(b, bytes_make(at, (size_t)(digits + sizeof digits - at)));
 }
 
 void
@@ -574,38 +573,4 @@ void
 json_put(struct buf *b, const struct json *v)
 {
     buf_put(b, v->raw);
-}
-
-void
-json_member_text(struct buf *b, const char *key, struct bytes s)
-{
-    json_key(b, key);
-    json_put_text(b, s);
-}
-
-void
-json_member_str(struct buf *b, const char *key, const char *s)
-{
-    json_member_text(b, key, bytes_str(s));
-}
-
-void
-json_member_int(struct buf *b, const char *key, int64_t v)
-{
-    json_key(b, key);
-    json_put_int(b, v);
-}
-
-void
-json_member_bool(struct buf *b, const char *key, bool v)
-{
-    json_key(b, key);
-    json_put_bool(b, v);
-}
-
-void
-json_member_raw(struct buf *b, const char *key, struct bytes raw)
-{
-    json_key(b, key);
-    buf_put(b, raw);
 }

@@ -40,12 +40,25 @@ extern const struct json_limits json_limits_default;
  */
 struct err json_parse(struct arena *a, struct bytes text, const struct json_limits *limits, struct json **out) MUST_USE;
 
-/* json_get(object, "key"): the member, or NULL; NULL also when ${object} is NULL or no object. */
-struct json *json_get(const struct json *object, const char *key);
+/* json_find(object, key), json_get(object, "key"): the member, or NULL; NULL also when ${object} is NULL or no object. */
 struct json *json_find(const struct json *object, struct bytes key);
+static inline struct json *
+json_get(const struct json *object, const char *key)
+{
+    return json_find(object, bytes_str(key));
+}
+static inline bool
+json_is(const struct json *value, enum json_type type)
+{
+    return value && value->type == type;
+}
 /* json_text(object, "key"): the string member, or at == NULL when it is absent or no string. */
-struct bytes json_text(const struct json *object, const char *key);
-bool json_is(const struct json *value, enum json_type type);
+static inline struct bytes
+json_text(const struct json *object, const char *key)
+{
+    const struct json *v = json_get(object, key);
+    return json_is(v, JSON_STRING) ? v->text : (struct bytes){NULL, 0};
+}
 const char *json_type_name(enum json_type type);
 /* json_equal(a, b): same value: members in any order, integers exact; other numbers only when written alike. */
 bool json_equal(const struct json *a, const struct json *b);
@@ -54,11 +67,23 @@ bool json_equal(const struct json *a, const struct json *b);
  * Writing: into a buf, which remembers a failure. Members are written one after another; json_key and json_item put the comma.
  *     json_open(&b, '{'); json_key(&b, "id"); json_put_text(&b, id); json_close(&b, '}');
  */
-void json_open(struct buf *b, char bracket);
-void json_close(struct buf *b, char bracket);
+static inline void
+json_open(struct buf *b, char bracket)
+{
+    buf_putc(b, (uint8_t)bracket);
+}
+static inline void
+json_close(struct buf *b, char bracket)
+{
+    buf_putc(b, (uint8_t)bracket);
+}
 void json_item(struct buf *b);
-void json_key(struct buf *b, const char *key);
 void json_key_bytes(struct buf *b, struct bytes key);
+static inline void
+json_key(struct buf *b, const char *key)
+{
+    json_key_bytes(b, bytes_str(key));
+}
 /* json_put_text(b, s): as a JSON string; bytes that are not UTF-8 become U+FFFD. */
 void json_put_text(struct buf *b, struct bytes s);
 void json_put_int(struct buf *b, int64_t v);
@@ -66,10 +91,34 @@ void json_put_bool(struct buf *b, bool v);
 /* json_put(b, v): the value as it stood in its text. */
 void json_put(struct buf *b, const struct json *v);
 /* Shorthands for one member. */
-void json_member_text(struct buf *b, const char *key, struct bytes s);
-void json_member_str(struct buf *b, const char *key, const char *s);
-void json_member_int(struct buf *b, const char *key, int64_t v);
-void json_member_bool(struct buf *b, const char *key, bool v);
-void json_member_raw(struct buf *b, const char *key, struct bytes raw);
+static inline void
+json_member_text(struct buf *b, const char *key, struct bytes s)
+{
+    json_key(b, key);
+    json_put_text(b, s);
+}
+static inline void
+json_member_str(struct buf *b, const char *key, const char *s)
+{
+    json_member_text(b, key, bytes_str(s));
+}
+static inline void
+json_member_int(struct buf *b, const char *key, int64_t v)
+{
+    json_key(b, key);
+    json_put_int(b, v);
+}
+static inline void
+json_member_bool(struct buf *b, const char *key, bool v)
+{
+    json_key(b, key);
+    json_put_bool(b, v);
+}
+static inline void
+json_member_raw(struct buf *b, const char *key, struct bytes raw)
+{
+    json_key(b, key);
+    buf_put(b, raw);
+}
 
 #endif

@@ -28,12 +28,17 @@ test_members_are_checked(void **state)
 {
     (void)state;
     static const char *const bad[] = {"x", "\"a\":1,", "\"a\":1},{\"b\":2", "\"a\":1}", "\"a\":1,\"a\":2", "\"a\":\"\xff\"", ",\"a\":1"};
-    static const char *const taken[] = {"\"v\":2", "\"at\":\"x\"", "\"kind\":\"x\"", "\"said\":{}", "\"x\":1,\"outbox\":7", "\"\\u006futbox\":7"};
+    static const char *const again[] = {"\"v\":2", "\"at\":\"x\"", "\"a\":1,\"kind\":\"x\"", "\"\\u0076\":2"};
+    static const char *const taken[] = {"\"said\":{}", "\"x\":1,\"outbox\":7", "\"\\u006futbox\":7"};
     static char large[16385 + 8];
     open_log();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct audit_event e = event(bad[i]);
         expect_error(audit_append(log_, &e, true, answered, NULL), E_JSON, "the members of a log record");
+    }
+    for (size_t i = 0; i < sizeof again / sizeof *again; i++) {
+        struct audit_event e = event(again[i]);
+        expect_error(audit_append(log_, &e, true, answered, NULL), E_JSON, "stands twice");
     }
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
         struct audit_event e = event(taken[i]);
