@@ -174,7 +174,7 @@ evaluate(const struct snapshot *s, const struct call *call, enum tier tier, bool
     *e = decide_request(call, tier, with_input, scratch, action, &r);
     if (err_failed(*e))
         return false;
-    if (cedar_evaluate(s->estate->policies, s->entities, &r, scratch, answer))
+    if (cedar_decide(s->engine, &r, NULL, scratch, answer))
         return true;
     *e = err_make(E_MEMORY, "no memory to decide");
     return false;

@@ -14,6 +14,7 @@ struct snapshot {
     int refs;
     struct estate *estate;
     struct cedar_entities *entities;
+    struct cedar_engine *engine; /* the estate's policies, compiled with its entities */
 };
 
 /* The built-in policies' text (src/decide/builtin.cedar), embedded. */

@@ -14,6 +14,7 @@ snapshot_unref(struct snapshot *s)
 {
     if (s == NULL || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) != 0)
         return;
+    cedar_engine_unref(s->engine);
     cedar_entities_unref(s->entities);
     estate_unref(s->estate);
     free(s);
@@ -69,16 +70,35 @@ add_all(struct cedar_entities_builder *b, struct cedar_scratch *c, const struct 
     return ok;
 }
 
+static struct cedar_entities *
+make_entities(const struct estate *estate, struct cedar_error *why)
+{
+    struct cedar_scratch *c = cedar_scratch_new((size_t)16 << 20);
+    struct cedar_entities_builder *b = cedar_entities_new();
+    struct cedar_entities *entities = NULL;
+    bool added = c && b && add_all(b, c, estate);
+    bool ok = b && cedar_entities_finish(b, &entities, why) && added;
+    cedar_scratch_free(c);
+    if (!ok)
+        cedar_entities_unref(entities);
+    return ok ? entities : NULL;
+}
+
+static bool
+compile(struct snapshot *s, struct estate *estate, struct cedar_error *why)
+{
+    struct cedar_store *store = NULL;
+    bool ok = cedar_store_compile(s->entities, &store, why) && cedar_engine_compile(estate->policies, store, &s->engine, why);
+    cedar_store_unref(store);
+    return ok;
+}
+
 struct err
 snapshot_make(struct estate *estate, struct snapshot **out)
 {
     struct cedar_error why = {0};
     struct snapshot *s = calloc(1, sizeof *s);
-    struct cedar_scratch *c = cedar_scratch_new((size_t)16 << 20);
-    struct cedar_entities_builder *b = cedar_entities_new();
-    bool added = s && c && b && add_all(b, c, estate);
-    bool ok = b && cedar_entities_finish(b, &s->entities, &why) && added;
-    cedar_scratch_free(c);
+    bool ok = s && (s->entities = make_entities(estate, &why)) && compile(s, estate, &why);
     if (!ok) {
         if (s)
             cedar_entities_unref(s->entities);
