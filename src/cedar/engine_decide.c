@@ -97,17 +97,25 @@ action_matches(const struct deciding *d, const struct rule *r)
 }
 
 static bool
-consider(struct deciding *d, size_t policy)
+matches(const struct deciding *d, const struct rule *r)
 {
-    const struct rule *r = &d->e->rules[policy];
+    return !r->template && scope_matches(r, VARIABLE_PRINCIPAL, &d->asked[VARIABLE_PRINCIPAL]) &&
+           scope_matches(r, VARIABLE_RESOURCE, &d->asked[VARIABLE_RESOURCE]) && action_matches(d, r);
+}
+
+/* A policy whose scope matches. */
+static bool
+evaluate(struct deciding *d, const struct verdict *w, size_t policy)
+{
     const char *text = NULL;
-    if (r->template || !scope_matches(r, VARIABLE_PRINCIPAL, &d->asked[VARIABLE_PRINCIPAL]) ||
-        !scope_matches(r, VARIABLE_RESOURCE, &d->asked[VARIABLE_RESOURCE]) || !action_matches(d, r))
-        return true;
-    const struct cedar_value *v = machine_run(&d->m, r->chunk, &text);
-    if (v == NULL)
-        return add_error(d, policy, text);
-    return !v->truth || (r->forbid ? add_forbid(d, policy) : add_permit(d, policy));
+    if (!w->always) {
+        const struct cedar_value *v = machine_run(&d->m, w->chunk, &text);
+        if (v == NULL)
+            return add_error(d, policy, text);
+        if (!v->truth)
+            return true;
+    }
+    return w->forbid ? add_forbid(d, policy) : add_permit(d, policy);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- all of them */
@@ -117,8 +125,15 @@ consider_all(struct deciding *d)
 {
     bool ok = true;
     for (size_t i = 0; ok && i < d->e->policies->n; i++)
-        ok = consider(d, i);
+        ok = !matches(d, &d->e->rules[i]) || evaluate(d, &d->e->index.verdicts[i], i);
     return ok;
+}
+
+static bool
+consider(struct deciding *d, size_t policy)
+{
+    const struct verdict *w = &d->e->index.verdicts[policy];
+    return (w->check && !matches(d, &d->e->rules[policy])) || evaluate(d, w, policy);
 }
 
 /* Marks come out in the order of the set; they are cleared on the way, whatever happens. */
@@ -138,8 +153,7 @@ consider_marked(struct deciding *d)
 {
     struct desk *desk = d->m.desk;
     uint64_t *above = desk->marks + desk->words;
-    bool ok = true;
-    index_mark(&d->e->index, &d->m, d->asked);
+    bool ok = index_mark(&d->e->index, &d->m, d->asked);
     for (size_t i = 0; i < marks_words(desk->words); i++) {
         uint64_t words = above[i];
         above[i] = 0;

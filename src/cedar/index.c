@@ -1,21 +1,41 @@
 #include "cedar/index.h"
 
-static void
-mark(struct machine *m, size_t words, const uint32_t *list, uint32_t n)
-{
-    uint64_t *marks = m->desk->marks;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t word = list[i] >> 6;
-        marks[word] |= UINT64_C(1) << (list[i] & 63);
-        marks[words + (word >> 6)] |= UINT64_C(1) << (word & 63);
-    }
-}
+#define FEW_ACTIONS 8u
 
+/* What the marks of one request are set by. */
 struct marking {
     const struct index *x;
     struct machine *m;
     size_t words;
+    const struct asked *other; /* the part of the request that items name an entity of */
+    uint64_t other_mask;       /* bit n % 64 for its node n and each above it */
+    uint32_t *actions;         /* the action and those above it, as spots number them */
+    size_t n_actions;
+    uint64_t action_mask;
 };
+
+static bool
+other_fits(const struct marking *k, uint32_t other)
+{
+    uint32_t number = other & ~OTHER_ITSELF;
+    if ((k->other_mask >> (number & 63) & 1) == 0)
+        return false;
+    return number == k->other->node->number || (other == number && node_in(k->other->facts, number));
+}
+
+static void
+mark(const struct marking *k, uint32_t from, uint32_t n)
+{
+    const struct item *item = &k->x->items[from];
+    uint64_t *marks = k->m->desk->marks;
+    for (uint32_t i = 0; i < n; i++) {
+        if (item[i].other != NOTHING && !other_fits(k, item[i].other))
+            continue;
+        uint32_t word = item[i].policy >> 6;
+        marks[word] |= UINT64_C(1) << (item[i].policy & 63);
+        marks[k->words + (word >> 6)] |= UINT64_C(1) << (word & 63);
+    }
+}
 
 static void mark_bucket(const struct marking *k, uint32_t bucket);
 
@@ -137,21 +157,30 @@ mark_bucket(const struct marking *k, uint32_t bucket)
     if (bucket == NOTHING)
         return;
     const struct bucket *b = &k->x->buckets[bucket];
-    mark(k->m, k->words, &k->x->lists[b->plain], b->n_plain);
+    mark(k, b->plain, b->n_plain);
     for (uint32_t i = 0; i < b->n_groups; i++) {
         const struct group *g = &k->x->groups[b->group + i];
         const struct cedar_value *v = term(k, g);
         if (v && takes(g, v))
             mark_passing(k, g, v);
         else
-            mark(k->m, k->words, &k->x->lists[g->all], g->n_all);
+            mark(k, g->all, g->n_all);
     }
 }
 
 /* ------------------------------------------------------------------------------------------------------------------- scopes */
 
+static bool
+has_action(const struct marking *k, uint32_t action)
+{
+    for (size_t i = 0; i < k->n_actions; i++)
+        if (k->actions[i] == action)
+            return true;
+    return false;
+}
+
 static void
-mark_action(const struct marking *k, const struct branch *at, uint32_t n, uint32_t action)
+search_action(const struct marking *k, const struct branch *at, uint32_t n, uint32_t action)
 {
     while (n > 1) {
         uint32_t half = n / 2;
@@ -162,32 +191,33 @@ mark_action(const struct marking *k, const struct branch *at, uint32_t n, uint32
         mark_bucket(k, at->bucket);
 }
 
-/* Each action stands once in a range of branches; those for any action come last. */
+/* Few branches are looked through, for many each action is searched for. */
 static void
-mark_branches(const struct marking *k, struct range r, const struct asked *action)
+mark_branches(const struct marking *k, const struct range *r)
 {
-    const struct branch *at = &k->x->branches[r.from];
-    if (r.n == 0)
+    const struct branch *at = &k->x->branches[r->from];
+    mark_bucket(k, r->any);
+    if ((r->mask & k->action_mask) == 0)
         return;
-    if (at[r.n - 1].action == ANY_ACTION)
-        mark_bucket(k, at[--r.n].bucket);
-    if (r.n == 0 || action->node == NULL)
+    if (r->n > 16) {
+        for (size_t i = 0; i < k->n_actions; i++)
+            search_action(k, at, r->n, k->actions[i]);
         return;
-    mark_action(k, at, r.n, action->node->number);
-    for (uint32_t i = 0; i < action->facts->n_ancestors; i++)
-        mark_action(k, at, r.n, action->facts->ancestors[i]);
+    }
+    for (uint32_t i = 0; i < r->n; i++)
+        if (k->action_mask >> (at[i].action & 63) & 1 && has_action(k, at[i].action))
+            mark_bucket(k, at[i].bucket);
+}
+
+static const struct spot *
+spot(const struct index *x, uint32_t number)
+{
+    uint32_t spot = number < x->n_nodes ? x->spot_of[number] : 0;
+    return spot ? &x->spots[spot - 1] : NULL;
 }
 
 static void
-mark_spot(const struct marking *k, uint32_t number, bool resource, const struct asked *action)
-{
-    uint32_t spot = number < k->x->n_nodes ? k->x->spot_of[number] : 0;
-    if (spot)
-        mark_branches(k, resource ? k->x->spots[spot - 1].resource : k->x->spots[spot - 1].principal, action);
-}
-
-static void
-mark_type(const struct marking *k, const struct typed *at, size_t n, const char *type, const struct asked *action)
+mark_type(const struct marking *k, const struct typed *at, size_t n, const char *type)
 {
     while (n > 1) {
         size_t half = n / 2;
@@ -195,25 +225,79 @@ mark_type(const struct marking *k, const struct typed *at, size_t n, const char 
         n -= half;
     }
     if (n && at->type == type)
-        mark_branches(k, at->branches, action);
+        mark_branches(k, &at->branches);
+}
+
+/* What stands under a part of the request; ${itself}: UNDER_PRINCIPAL_ITSELF or UNDER_RESOURCE_ITSELF. */
+static void
+mark_part(const struct marking *k, const struct asked *who, enum under itself)
+{
+    if (who->node == NULL)
+        return;
+    const struct spot *s = spot(k->x, who->node->number);
+    if (s) {
+        mark_branches(k, &s->under[itself]);
+        mark_branches(k, &s->under[itself + 1]);
+    }
+    for (uint32_t i = 0; i < who->facts->n_ancestors; i++)
+        if ((s = spot(k->x, who->facts->ancestors[i])) != NULL)
+            mark_branches(k, &s->under[itself + 1]);
 }
 
 static void
-mark_who(const struct marking *k, const struct asked *who, bool resource, const struct asked *action)
+look_at_other(struct marking *k, const struct asked *other)
 {
-    if (who->node) {
-        mark_spot(k, who->node->number, resource, action);
-        for (uint32_t i = 0; i < who->facts->n_ancestors; i++)
-            mark_spot(k, who->facts->ancestors[i], resource, action);
-    }
-    mark_type(k, resource ? k->x->resources : k->x->principals, resource ? k->x->n_resources : k->x->n_principals, who->type, action);
+    k->other = other;
+    k->other_mask = 0;
+    if (other->node == NULL)
+        return;
+    k->other_mask = UINT64_C(1) << (other->node->number & 63);
+    for (uint32_t i = 0; i < other->facts->n_ancestors; i++)
+        k->other_mask |= UINT64_C(1) << (other->facts->ancestors[i] & 63);
 }
 
-void
+static void
+add_action(struct marking *k, uint32_t action)
+{
+    if (action == 0)
+        return;
+    k->actions[k->n_actions++] = action;
+    k->action_mask |= UINT64_C(1) << (action & 63);
+}
+
+/* False: out of memory. */
+static bool
+look_at_action(struct marking *k, const struct asked *action)
+{
+    k->n_actions = 0;
+    k->action_mask = 0;
+    if (action->node == NULL)
+        return true;
+    uint32_t above = action->facts->n_ancestors;
+    if (above + 2 > FEW_ACTIONS && (k->actions = arena_list(k->m->a, (size_t)above + 2, sizeof *k->actions)) == NULL)
+        return false;
+    const struct spot *s = spot(k->x, action->node->number);
+    add_action(k, s ? s->action_itself : 0);
+    add_action(k, s ? s->action : 0);
+    for (uint32_t i = 0; i < above; i++)
+        add_action(k, (s = spot(k->x, action->facts->ancestors[i])) != NULL ? s->action : 0);
+    return true;
+}
+
+bool
 index_mark(const struct index *x, struct machine *m, const struct asked asked[3])
 {
-    struct marking k = {x, m, m->desk->words};
-    mark_who(&k, &asked[VARIABLE_PRINCIPAL], false, &asked[VARIABLE_ACTION]);
-    mark_who(&k, &asked[VARIABLE_RESOURCE], true, &asked[VARIABLE_ACTION]);
-    mark_branches(&k, x->any, &asked[VARIABLE_ACTION]);
+    uint32_t few[FEW_ACTIONS];
+    const struct asked *principal = &asked[VARIABLE_PRINCIPAL], *resource = &asked[VARIABLE_RESOURCE];
+    struct marking k = {.x = x, .m = m, .words = m->desk->words, .actions = few};
+    if (!look_at_action(&k, &asked[VARIABLE_ACTION]))
+        return false;
+    look_at_other(&k, resource);
+    mark_part(&k, principal, UNDER_PRINCIPAL_ITSELF);
+    look_at_other(&k, principal);
+    mark_part(&k, resource, UNDER_RESOURCE_ITSELF);
+    mark_type(&k, x->principals, x->n_principals, principal->type);
+    mark_type(&k, x->resources, x->n_resources, resource->type);
+    mark_branches(&k, &x->any);
+    return true;
 }

@@ -56,7 +56,22 @@ void guard_of(const struct graph *g, uint32_t condition, unsigned level, struct 
 
 #define NOTHING UINT32_MAX
 
-/* Policies that wait for the same: those to look at in any case, and groups that test a term. Ranges of ${lists} and ${groups}. */
+/*
+ * A policy in a list, and the entity of the other part of its scope (resource under a principal, principal under a resource), which must
+ * be the one asked for or, without OTHER_ITSELF, above it. NOTHING: no such entity.
+ */
+struct item {
+    uint32_t policy, other;
+};
+#define OTHER_ITSELF (UINT32_C(1) << 31)
+
+/* What is left to do for a policy that the index led to. */
+struct verdict {
+    uint32_t chunk;
+    bool forbid, check, always; /* check: its scope has more to it; always: it has no condition */
+};
+
+/* Policies that wait for the same: those to look at in any case, and groups that test a term. Ranges of ${items} and ${groups}. */
 struct bucket {
     uint32_t plain, n_plain, group, n_groups;
 };
@@ -70,19 +85,21 @@ struct entry {
 struct group {
     enum guard_kind kind;
     uint32_t term;        /* a chunk, or with the top bit set a variable */
-    uint32_t all, n_all;  /* every policy of it, in ${lists} */
+    uint32_t all, n_all;  /* every policy of it, in ${items} */
     uint32_t entry, n;    /* its table (n: a power of two) or sorted list in ${entries}; GUARD_TRUTH: buckets for false and true */
     enum value_kind ordered; /* of the literals, for comparisons */
 };
 #define TERM_IS_VARIABLE (UINT32_C(1) << 31)
 
 struct branch {
-    uint32_t action, bucket; /* ${action}: a node's number, or ANY_ACTION */
+    uint32_t action, bucket; /* ${action}: as spots number them */
 };
-#define ANY_ACTION UINT32_MAX
 
+/* Branches, sorted by action, and the bucket for any action. */
 struct range {
     uint32_t from, n;
+    uint32_t any;  /* a bucket, or NOTHING */
+    uint64_t mask; /* bit a % 64 for each action a */
 };
 
 struct typed {
@@ -90,8 +107,11 @@ struct typed {
     struct range branches;
 };
 
+/* What stands under a node: as principal or resource itself, as one of those or above them; and its numbers as an action, from 1. */
+enum under { UNDER_PRINCIPAL_ITSELF, UNDER_PRINCIPAL, UNDER_RESOURCE_ITSELF, UNDER_RESOURCE, UNDER_PRINCIPAL_TYPE, UNDER_RESOURCE_TYPE, UNDER_ANY };
 struct spot {
-    struct range principal, resource; /* branches for it, sorted by action */
+    struct range under[UNDER_RESOURCE + 1];
+    uint32_t action_itself, action;
 };
 
 struct index {
@@ -104,15 +124,16 @@ struct index {
     struct bucket *buckets;
     struct group *groups;
     struct entry *entries;
-    uint32_t *lists; /* policies */
-    size_t n_spots, n_principals, n_resources, n_branches, n_buckets, n_groups, n_entries, n_lists;
+    struct item *items;
+    struct verdict *verdicts; /* of every policy */
+    size_t n_spots, n_principals, n_resources, n_branches, n_buckets, n_groups, n_entries, n_items, n_actions;
 };
 
 /* index_build(x, rules, n, actions, g, seed, nodes): false: out of memory. index_free gives its memory back. */
 bool index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t *actions, const struct graph *g, uint64_t seed, uint32_t nodes);
 void index_free(struct index *x);
 
-/* index_mark(x, m, asked): set the marks of the desk for every policy that is to be looked at. */
-void index_mark(const struct index *x, struct machine *m, const struct asked asked[3]);
+/* index_mark(x, m, asked): set the marks of the desk for every policy that is to be looked at. False: out of memory. */
+bool index_mark(const struct index *x, struct machine *m, const struct asked asked[3]);
 
 #endif

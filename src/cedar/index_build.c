@@ -2,8 +2,6 @@
 #include "cedar/index.h"
 
 /* Where a policy stands: under a part of its scope and an action. */
-enum under { UNDER_PRINCIPAL, UNDER_RESOURCE, UNDER_PRINCIPAL_TYPE, UNDER_RESOURCE_TYPE, UNDER_ANY };
-
 struct stand {
     enum under under;
     uint32_t action, policy;
@@ -18,7 +16,8 @@ struct builder {
     const struct graph *g;
     uint64_t seed;
     uint32_t *popular[2]; /* per node: policies with it as principal, as resource */
-    struct growing stands, spots, principals, resources, branches, buckets, groups, entries, lists;
+    struct growing stands, spots, principals, resources, branches, buckets, groups, entries, items;
+    uint32_t *others; /* per policy: what its items say */
 };
 
 /* ------------------------------------------------------------------------------------------------------ tests of conditions */
@@ -94,12 +93,12 @@ add_tests(struct builder *b, struct growing *tests, struct growing *plain, uint3
 }
 
 static uint32_t
-add_list(struct builder *b, const uint32_t *policies, size_t n)
+add_items(struct builder *b, const uint32_t *policies, size_t n)
 {
-    uint32_t *to = growing_add(&b->lists, n, sizeof *to);
+    struct item *to = growing_add(&b->items, n, sizeof *to);
     for (size_t i = 0; to && i < n; i++)
-        to[i] = policies[i];
-    return (uint32_t)(b->lists.n - n);
+        to[i] = (struct item){policies[i], b->others[policies[i]]};
+    return (uint32_t)(b->items.n - n);
 }
 
 static uint32_t
@@ -185,10 +184,10 @@ make_group(struct builder *b, const struct tested *t, size_t n, unsigned level)
     const struct vertex *v = &b->g->at[t[0].term];
     struct group g = {.kind = t[0].kind, .ordered = ordered_kind(&t[0])};
     g.term = v->op == EXPR_VARIABLE ? TERM_IS_VARIABLE | v->variable : v->chunk;
-    uint32_t *all = growing_add(&b->lists, n, sizeof *all);
+    struct item *all = growing_add(&b->items, n, sizeof *all);
     for (size_t i = 0; all && i < n; i++)
-        all[i] = t[i].policy;
-    g.all = (uint32_t)(b->lists.n - n);
+        all[i] = (struct item){t[i].policy, b->others[t[i].policy]};
+    g.all = (uint32_t)(b->items.n - n);
     g.n_all = (uint32_t)n;
     make_entries(b, &g, t, n, level);
     return g;
@@ -241,9 +240,9 @@ make_bucket(struct builder *b, const uint32_t *policies, size_t n, unsigned leve
         if (i == 0 || policies[i] != policies[i - 1])
             add_tests(b, &tests, &plain, policies[i], n < 3 ? GUARD_LEVELS : level);
     make_groups(b, &made, &tests, &plain, level);
-    made.plain = add_list(b, plain.at, plain.n);
+    made.plain = add_items(b, plain.at, plain.n);
     made.n_plain = (uint32_t)plain.n;
-    b->lists.failed |= tests.failed || plain.failed;
+    b->items.failed |= tests.failed || plain.failed;
     free(tests.at);
     free(plain.at);
     struct bucket *to = growing_add(&b->buckets, 1, sizeof *to);
@@ -273,32 +272,83 @@ count(struct builder *b)
 }
 
 /* The part that fewest other policies stand under. */
-static struct stand
-stand_of(const struct builder *b, const struct rule *r)
+static enum under
+choose(const struct builder *b, const struct rule *r)
 {
     bool principal = names_entity(r, VARIABLE_PRINCIPAL), resource = names_entity(r, VARIABLE_RESOURCE);
-    uint32_t who = r->node[VARIABLE_PRINCIPAL], what = r->node[VARIABLE_RESOURCE];
-    if (principal && (!resource || b->popular[0][who] <= b->popular[1][what]))
-        return (struct stand){.under = UNDER_PRINCIPAL, .key = who};
+    if (principal && (!resource || b->popular[0][r->node[VARIABLE_PRINCIPAL]] <= b->popular[1][r->node[VARIABLE_RESOURCE]]))
+        return r->scope[VARIABLE_PRINCIPAL] == SCOPE_EQUAL ? UNDER_PRINCIPAL_ITSELF : UNDER_PRINCIPAL;
     if (resource)
-        return (struct stand){.under = UNDER_RESOURCE, .key = what};
+        return r->scope[VARIABLE_RESOURCE] == SCOPE_EQUAL ? UNDER_RESOURCE_ITSELF : UNDER_RESOURCE;
     if (r->scope[VARIABLE_PRINCIPAL] == SCOPE_IS)
-        return (struct stand){.under = UNDER_PRINCIPAL_TYPE, .key = (uintptr_t)r->type[VARIABLE_PRINCIPAL]};
-    if (r->scope[VARIABLE_RESOURCE] == SCOPE_IS)
-        return (struct stand){.under = UNDER_RESOURCE_TYPE, .key = (uintptr_t)r->type[VARIABLE_RESOURCE]};
-    return (struct stand){.under = UNDER_ANY};
+        return UNDER_PRINCIPAL_TYPE;
+    return r->scope[VARIABLE_RESOURCE] == SCOPE_IS ? UNDER_RESOURCE_TYPE : UNDER_ANY;
+}
+
+static uint64_t
+key(const struct rule *r, enum under under)
+{
+    int part = under == UNDER_RESOURCE_ITSELF || under == UNDER_RESOURCE || under == UNDER_RESOURCE_TYPE ? VARIABLE_RESOURCE : VARIABLE_PRINCIPAL;
+    if (under <= UNDER_RESOURCE)
+        return r->node[part];
+    return under == UNDER_ANY ? 0 : (uintptr_t)r->type[part];
+}
+
+static uint32_t
+other(const struct rule *r, enum under under)
+{
+    int part = under <= UNDER_PRINCIPAL ? VARIABLE_RESOURCE : VARIABLE_PRINCIPAL;
+    if (under > UNDER_RESOURCE || !names_entity(r, part))
+        return NOTHING;
+    return r->node[part] | (r->scope[part] == SCOPE_EQUAL ? OTHER_ITSELF : 0);
+}
+
+/* Types that neither the place in the index nor the item sees to. */
+static bool
+needs_check(const struct rule *r, enum under under)
+{
+    enum scope_kind principal = r->scope[VARIABLE_PRINCIPAL], resource = r->scope[VARIABLE_RESOURCE];
+    if (principal == SCOPE_IS_IN || resource == SCOPE_IS_IN)
+        return true;
+    return (principal == SCOPE_IS && under != UNDER_PRINCIPAL_TYPE) || (resource == SCOPE_IS && under != UNDER_RESOURCE_TYPE);
+}
+
+static struct spot *
+spot_of(struct builder *b, uint32_t node)
+{
+    if (b->x->spot_of[node] == 0) {
+        struct spot *s = growing_add(&b->spots, 1, sizeof *s);
+        for (int i = 0; s && i <= UNDER_RESOURCE; i++)
+            s->under[i].any = NOTHING;
+        b->x->spot_of[node] = (uint32_t)b->spots.n;
+    }
+    return b->spots.failed ? NULL : &((struct spot *)b->spots.at)[b->x->spot_of[node] - 1];
+}
+
+/* The number of an action among those that scopes name, from 1; 0 stands for any. `action == a` and `action in a` are two numbers. */
+static uint32_t
+action_number(struct builder *b, uint32_t node, bool itself)
+{
+    struct spot *s = spot_of(b, node);
+    if (s == NULL)
+        return 0;
+    uint32_t *number = itself ? &s->action_itself : &s->action;
+    if (*number == 0)
+        *number = (uint32_t)++b->x->n_actions;
+    return *number;
 }
 
 static void
 add_stands(struct builder *b, uint32_t policy)
 {
     const struct rule *r = &b->rules[policy];
-    struct stand s = stand_of(b, r);
-    bool any = r->scope[VARIABLE_ACTION] == SCOPE_ANY;
-    s.policy = policy;
+    enum under under = choose(b, r);
+    bool any = r->scope[VARIABLE_ACTION] == SCOPE_ANY, itself = r->scope[VARIABLE_ACTION] == SCOPE_EQUAL;
+    b->others[policy] = other(r, under);
+    b->x->verdicts[policy] = (struct verdict){r->chunk, r->forbid, needs_check(r, under), b->g->at[r->condition].n == 0};
     for (uint32_t i = 0; i < (any ? 1 : r->n_actions); i++) {
+        struct stand s = {under, any ? 0 : action_number(b, b->actions[r->node[VARIABLE_ACTION] + i], itself), policy, key(r, under)};
         struct stand *to = growing_add(&b->stands, 1, sizeof *to);
-        s.action = any ? ANY_ACTION : b->actions[r->node[VARIABLE_ACTION] + i];
         if (to)
             *to = s;
     }
@@ -318,63 +368,72 @@ by_stand(const void *a, const void *b)
 }
 
 /* Stands of one action under one part of a scope. */
-static void
-make_branch(struct builder *b, const struct stand *s, size_t n)
+static uint32_t
+branch_bucket(struct builder *b, const struct stand *s, size_t n)
 {
-    uint32_t *policies = calloc(n, sizeof *policies);
-    struct branch *to = growing_add(&b->branches, 1, sizeof *to);
-    if (policies == NULL || to == NULL) {
-        b->branches.failed = true;
-        free(policies);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
+    uint32_t *policies = calloc(n, sizeof *policies), made = NOTHING;
+    for (size_t i = 0; policies && i < n; i++)
         policies[i] = s[i].policy;
-    *to = (struct branch){s->action, make_bucket(b, policies, n, 0)};
+    if (policies)
+        made = make_bucket(b, policies, n, 0);
+    else
+        b->buckets.failed = true;
     free(policies);
-}
-
-static struct spot *
-spot_of(struct builder *b, uint32_t node)
-{
-    if (b->x->spot_of[node] == 0) {
-        growing_add(&b->spots, 1, sizeof(struct spot));
-        b->x->spot_of[node] = (uint32_t)b->spots.n;
-    }
-    return b->spots.failed ? NULL : &((struct spot *)b->spots.at)[b->x->spot_of[node] - 1];
+    return made;
 }
 
 static void
-keep_range(struct builder *b, const struct stand *s, struct range r)
+keep_range(struct builder *b, const struct stand *s, const struct range *r)
 {
     struct spot *spot = s->under <= UNDER_RESOURCE ? spot_of(b, (uint32_t)s->key) : NULL;
     bool typed = s->under == UNDER_PRINCIPAL_TYPE || s->under == UNDER_RESOURCE_TYPE;
     struct typed *type = typed ? growing_add(s->under == UNDER_PRINCIPAL_TYPE ? &b->principals : &b->resources, 1, sizeof *type) : NULL;
     if (s->under == UNDER_ANY)
-        b->x->any = r;
+        b->x->any = *r;
     else if (type)
-        *type = (struct typed){(const char *)(uintptr_t)s->key, r};
-    else if (spot && s->under == UNDER_PRINCIPAL)
-        spot->principal = r;
+        *type = (struct typed){(const char *)(uintptr_t)s->key, *r};
     else if (spot)
-        spot->resource = r;
+        spot->under[s->under] = *r;
+}
+
+static bool
+together(const struct stand *a, const struct stand *b)
+{
+    return a->under == b->under && a->key == b->key;
+}
+
+/* Stands of one part of a scope; those for any action come first. */
+static void
+make_range(struct builder *b, const struct stand *s, size_t n)
+{
+    struct range r = {(uint32_t)b->branches.n, 0, NOTHING, 0};
+    for (size_t i = 0, run; i < n; i += run) {
+        for (run = 1; i + run < n && s[i + run].action == s[i].action; run++)
+            ;
+        uint32_t bucket = branch_bucket(b, &s[i], run);
+        if (s[i].action == 0) {
+            r.any = bucket;
+            continue;
+        }
+        struct branch *to = growing_add(&b->branches, 1, sizeof *to);
+        if (to)
+            *to = (struct branch){s[i].action, bucket};
+        r.mask |= UINT64_C(1) << (s[i].action & 63);
+        r.n++;
+    }
+    keep_range(b, s, &r);
 }
 
 static void
-make_branches(struct builder *b)
+make_ranges(struct builder *b)
 {
     struct stand *s = b->stands.at;
     if (b->stands.n)
         qsort(s, b->stands.n, sizeof *s, by_stand);
-    for (size_t i = 0, run, all; i < b->stands.n; i += all) {
-        struct range r = {(uint32_t)b->branches.n, 0};
-        for (all = 0; i + all < b->stands.n && s[i + all].under == s[i].under && s[i + all].key == s[i].key; all += run, r.n++) {
-            for (run = 1; i + all + run < b->stands.n; run++)
-                if (s[i + all + run].under != s[i].under || s[i + all + run].key != s[i].key || s[i + all + run].action != s[i + all].action)
-                    break;
-            make_branch(b, &s[i + all], run);
-        }
-        keep_range(b, &s[i], r);
+    for (size_t i = 0, run; i < b->stands.n; i += run) {
+        for (run = 1; i + run < b->stands.n && together(&s[i], &s[i + run]); run++)
+            ;
+        make_range(b, &s[i], run);
     }
 }
 
@@ -382,7 +441,7 @@ static bool
 failed(const struct builder *b)
 {
     return b->stands.failed || b->spots.failed || b->principals.failed || b->resources.failed || b->branches.failed || b->buckets.failed ||
-           b->groups.failed || b->entries.failed || b->lists.failed;
+           b->groups.failed || b->entries.failed || b->items.failed;
 }
 
 static void
@@ -396,25 +455,28 @@ hand_over(struct builder *b)
     x->buckets = b->buckets.at, x->n_buckets = b->buckets.n;
     x->groups = b->groups.at, x->n_groups = b->groups.n;
     x->entries = b->entries.at, x->n_entries = b->entries.n;
-    x->lists = b->lists.at, x->n_lists = b->lists.n;
+    x->items = b->items.at, x->n_items = b->items.n;
 }
 
 bool
 index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t *actions, const struct graph *g, uint64_t seed, uint32_t nodes)
 {
     struct builder b = {.x = x, .rules = rules, .n = n, .actions = actions, .g = g, .seed = seed};
-    *x = (struct index){.n_nodes = nodes, .spot_of = calloc((size_t)nodes + 1, sizeof *x->spot_of)};
+    *x = (struct index){.n_nodes = nodes, .spot_of = calloc((size_t)nodes + 1, sizeof *x->spot_of), .any = {.any = NOTHING}};
+    x->verdicts = calloc(n + 1, sizeof *x->verdicts);
+    b.others = calloc(n + 1, sizeof *b.others);
     b.popular[0] = calloc((size_t)nodes + 1, sizeof *b.popular[0]);
     b.popular[1] = calloc((size_t)nodes + 1, sizeof *b.popular[1]);
-    bool ok = x->spot_of && b.popular[0] && b.popular[1];
+    bool ok = x->spot_of && x->verdicts && b.others && b.popular[0] && b.popular[1];
     if (ok)
         count(&b);
     for (uint32_t i = 0; ok && i < n; i++)
         if (!rules[i].template)
             add_stands(&b, i);
     if (ok)
-        make_branches(&b);
+        make_ranges(&b);
     hand_over(&b);
+    free(b.others);
     free(b.popular[0]);
     free(b.popular[1]);
     free(b.stands.at);
@@ -432,5 +494,6 @@ index_free(struct index *x)
     free(x->buckets);
     free(x->groups);
     free(x->entries);
-    free(x->lists);
+    free(x->items);
+    free(x->verdicts);
 }

@@ -213,7 +213,7 @@ make_node(struct interner *t, const struct cedar_uid *uid)
     const struct cedar_value *type = intern_str(t, uid->type);
     struct node *n = ARENA_NEW(t->a, struct node);
     struct cedar_str id = copy_text(t->a, uid->id);
-    if (type == NULL || n == NULL || id.at == NULL || t->nodes == UINT32_MAX)
+    if (type == NULL || n == NULL || id.at == NULL || t->nodes == INT32_MAX)
         return NULL;
     n->value = (struct cedar_value){.kind = VALUE_ENTITY, .depth = 1, .uid = {type->text, id}};
     n->number = t->nodes++;
