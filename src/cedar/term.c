@@ -55,21 +55,41 @@ add_two(struct terms *ts, struct term t, struct term *a, struct term *b)
     return a && b ? add_with(ts, t, a, b, NULL) : NULL;
 }
 
+static bool
+is_truth(const struct term *t)
+{
+    return t->op == TERM_LITERAL && t->literal->kind == VALUE_BOOL;
+}
+
+/* The official parser joins literals at once: true && false && x is false && x. What is left of ${kid}; the first moves up. */
+static size_t
+fold_truths(struct terms *ts, enum term_op op, struct span span, struct term **kid, size_t n)
+{
+    size_t from = 0;
+    while (n - from > 1 && is_truth(kid[from]) && is_truth(kid[from + 1])) {
+        bool a = kid[from]->literal->truth, b = kid[from + 1]->literal->truth;
+        struct term *both = add(ts, (struct term){.op = TERM_LITERAL, .span = span, .literal = value_truth(op == TERM_AND ? a && b : a || b)});
+        if (both == NULL)
+            return 0;
+        kid[++from] = both;
+    }
+    memmove(kid, kid + from, (n - from) * sizeof(struct term *));
+    return n - from;
+}
+
 /* (a && b) && c is a && b && c: joining from the left is the same, so a first kid of the same kind is taken apart. */
 static struct term *
 add_joined(struct terms *ts, struct term t, struct term **kid, size_t n)
 {
-    size_t before = 0;
-    if (t.op != TERM_ARITHMETIC && kid[0]->op == t.op && !kid[0]->of_has)
-        before = kid[0]->n - 1;
-    t.n = before + n;
-    t.kid = arena_list(ts->a, t.n, sizeof *t.kid);
+    size_t before = kid[0]->op == t.op && !kid[0]->of_has ? kid[0]->n - 1 : 0;
+    t.kid = arena_list(ts->a, before + n, sizeof *t.kid);
     if (t.kid == NULL)
         return NULL;
     memcpy(t.kid + before, kid, n * sizeof *kid);
     if (before)
         memcpy(t.kid, kid[0]->kid, (before + 1) * sizeof *kid);
-    return add(ts, t);
+    t.n = fold_truths(ts, t.op, t.span, t.kid, before + n);
+    return t.n > 1 ? add(ts, t) : t.n == 1 ? t.kid[0] : NULL;
 }
 
 static struct term *

@@ -15,10 +15,8 @@ seen(const struct term *t)
 static bool
 is_plain(const struct term *t)
 {
-    if (t->op == TERM_LITERAL)
-        return t->literal->kind != VALUE_LONG || t->literal->number >= 0;
-    return t->op == TERM_VARIABLE || t->op == TERM_SLOT || t->op == TERM_SET || t->op == TERM_RECORD || t->op == TERM_ATTRIBUTE ||
-           t->op == TERM_CALL || (t->op >= TERM_CONTAINS && t->op <= TERM_HAS_TAG);
+    return t->op == TERM_LITERAL || t->op == TERM_VARIABLE || t->op == TERM_SLOT || t->op == TERM_SET || t->op == TERM_RECORD ||
+           t->op == TERM_ATTRIBUTE || t->op == TERM_CALL || (t->op >= TERM_CONTAINS && t->op <= TERM_HAS_TAG);
 }
 
 static void
@@ -53,7 +51,7 @@ put_literal(struct buf *b, const struct cedar_value *v)
     if (v->kind == VALUE_BOOL)
         buf_puts(b, v->truth ? "true" : "false");
     else if (v->kind == VALUE_LONG)
-        buf_printf(b, "%lld", (long long)v->number);
+        buf_printf(b, v->number < 0 ? "(%lld)" : "%lld", (long long)v->number);
     else if (v->kind == VALUE_STRING)
         put_quoted(b, v->text);
     else
