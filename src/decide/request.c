@@ -56,14 +56,14 @@ struct frame {
 };
 
 static const struct json *
-child_schema(const struct frame *f, const struct json *child)
+child_schema(const struct json *root, const struct frame *f, const struct json *child)
 {
     if (f->schema == NULL)
         return NULL;
     if (f->holder->type == JSON_ARRAY)
-        return json_get(f->schema, "items");
+        return argument_schema_of(root, json_get(f->schema, "items"));
     const struct json *named = json_find(json_get(f->schema, "properties"), child->key);
-    return named ? named : json_get(f->schema, "additionalProperties");
+    return argument_schema_of(root, named ? named : json_get(f->schema, "additionalProperties"));
 }
 
 static struct err
@@ -119,7 +119,7 @@ json_value(struct cedar_scratch *c, const struct json *top, const struct json *s
 {
     struct frame stack[INPUT_DEPTH];
     size_t depth = 1;
-    struct err e = push(c, &stack[0], top, schema);
+    struct err e = push(c, &stack[0], top, argument_schema_of(schema, schema));
     while (!err_failed(e) && depth) {
         struct frame *f = &stack[depth - 1];
         const struct json *child = f->child;
@@ -139,13 +139,13 @@ json_value(struct cedar_scratch *c, const struct json *top, const struct json *s
         }
         f->child = child->next;
         if (child->type != JSON_ARRAY && child->type != JSON_OBJECT) {
-            e = scalar_value(c, child, child_schema(f, child), &v);
+            e = scalar_value(c, child, child_schema(schema, f, child), &v);
             if (!err_failed(e))
                 e = add(c, f, child, v);
         } else if (depth == INPUT_DEPTH) {
             e = err_make(E_LIMIT, "arguments nested deeper than %d levels", INPUT_DEPTH);
         } else {
-            e = push(c, &stack[depth], child, child_schema(f, child));
+            e = push(c, &stack[depth], child, child_schema(schema, f, child));
             depth++;
         }
     }

@@ -17,7 +17,7 @@ flatten(struct check *c, const struct json *schema, const struct json *v, const 
     TRY(schema_add(set, schema));
     struct where in = schema_deeper(w);
     const struct json *ref = json_get(schema, "$ref"), *all = json_get(schema, "allOf");
-    const struct json *target = ref ? schema_resolve(c->root, ref) : NULL;
+    const struct json *target = ref ? schema_target(c->root, ref) : NULL;
     if (target)
         TRY(flatten(c, target, v, &in, set));
     for (const struct json *s = all ? all->child : NULL; s; s = s->next)
@@ -59,7 +59,7 @@ static struct err
 undeclared(const struct schemas *set, const struct json *m, const struct where *w)
 {
     char hint[HINT_MAX];
-    struct nearest near = nearest_to(m->key);
+    struct nearest near = nearest_for(m->key);
     for (size_t i = 0; i < set->n; i++) {
         const struct json *properties = json_get(set->list[i], "properties");
         for (const struct json *p = properties ? properties->child : NULL; p; p = p->next)

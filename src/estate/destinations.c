@@ -240,7 +240,7 @@ read_sink(struct loader *l, const struct yaml *y, const char *path, struct tool 
     if (y->type != YAML_TEXT && !is_map(l, y, path))
         return;
     fields_read(l, &table_sink, y->type == YAML_TEXT ? &whole : y, path, &f);
-    struct nearest n = nearest_to(y->key);
+    struct nearest n = nearest_for(y->key);
     if (!tool_argument(t, y->key, &n))
         refuse(l, y, path, "the tool has no such argument%s", nearest_hint(&n, hint));
     if (f.kind < 0)
@@ -270,7 +270,7 @@ read_tool(struct loader *l, const struct yaml *y, struct destination *d)
     const char *path = join(l, "tools", y->key);
     struct tool_file f = {.effect = -1};
     struct tool *t = (struct tool *)(uintptr_t)destination_tool(d, y->key);
-    struct nearest n = nearest_to(y->key);
+    struct nearest n = nearest_for(y->key);
     for (size_t i = 0; i < d->n_tools; i++)
         nearest_offer(&n, bytes_str(d->tools[i].name));
     if (t == NULL)

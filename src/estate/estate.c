@@ -183,7 +183,7 @@ estate_nearest(const struct estate *e, const char *kind, const char *id)
                  {"destination", e->destinations, e->n_destinations, sizeof *e->destinations},
                  {"task", e->tasks, e->n_tasks, sizeof *e->tasks},
                  {"person", e->people, e->n_people, sizeof *e->people}};
-    struct nearest near = nearest_to(bytes_str(id));
+    struct nearest near = nearest_for(bytes_str(id));
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (size_t k = 0; strcmp(kind, lists[i].kind) == 0 && k < lists[i].n; k++)
             nearest_offer(&near, bytes_str(*(const char *const *)((const char *)lists[i].list + k * lists[i].size)));

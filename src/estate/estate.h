@@ -246,6 +246,12 @@ struct err tool_digest(const struct json *tool, uint8_t out[32]) MUST_USE;
  */
 struct err arguments_check(const struct json *schema, const struct json *args, struct arena *a, struct json **out) MUST_USE;
 
+/*
+ * argument_schema_of(root, schema): the schema that says what a value is: ${schema} itself, or what its $ref leads to within ${root}. NULL
+ * when it leads nowhere. What types arguments for policies and what builds the request must see the same.
+ */
+const struct json *argument_schema_of(const struct json *root, const struct json *schema);
+
 /* number_compare(a, b): the exact order of two JSON numbers (JSON_INT or JSON_NUMBER), of any length: <0, 0 or >0. */
 int number_compare(const struct json *a, const struct json *b);
 

@@ -297,7 +297,7 @@ read_person(struct loader *l, const struct field *f, const struct yaml *y, const
         *(const struct person **)to = p;
     if (id == NULL || p || l->people_broken)
         return;
-    struct nearest n = nearest_to(y->text);
+    struct nearest n = nearest_for(y->text);
     for (size_t i = 0; i < l->estate->n_people; i++)
         nearest_offer(&n, bytes_str(l->estate->people[i].id));
     refuse(l, y, path, "people.yaml has no '%s'%s", id, nearest_hint(&n, hint));
@@ -311,7 +311,7 @@ task_of(struct loader *l, const struct yaml *y, const char *path)
     const struct task *t = id ? estate_task(l->estate, id) : NULL;
     if (id == NULL || t)
         return t;
-    struct nearest n = nearest_to(y->text);
+    struct nearest n = nearest_for(y->text);
     for (size_t i = 0; i < l->estate->n_tasks; i++)
         nearest_offer(&n, bytes_str(l->estate->tasks[i].id));
     refuse(l, y, path, "there is no task '%s'%s", id, nearest_hint(&n, hint));
@@ -475,7 +475,7 @@ static void
 unknown_key(struct loader *l, const struct field *rows, const struct yaml *y, const char *path)
 {
     char list[200] = "", hint[HINT_MAX];
-    struct nearest near = nearest_to(y->key);
+    struct nearest near = nearest_for(y->key);
     for (const struct field *f = rows; f->key; f++) {
         size_t n = strlen(list);
         snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", f->key);

@@ -281,7 +281,7 @@ files_check_top(struct loader *l)
     size_t n;
     char **names = names_in(l, ".", NULL, &n);
     for (size_t i = 0; i < n; i++) {
-        struct nearest near = nearest_to(bytes_str(names[i]));
+        struct nearest near = nearest_for(bytes_str(names[i]));
         nearest_offer(&near, BYTES("writ.yaml"));
         nearest_offer(&near, BYTES("people.yaml"));
         for (size_t k = 0; k < sizeof folders / sizeof *folders; k++)

@@ -57,7 +57,7 @@ struct nearest {
     struct bytes wanted, best;
     size_t distance;
 };
-struct nearest nearest_to(struct bytes wanted);
+struct nearest nearest_for(struct bytes wanted);
 void nearest_offer(struct nearest *n, struct bytes name);
 /* nearest_hint(n, out): "; did you mean 'x'?" or "". */
 #define HINT_MAX 96

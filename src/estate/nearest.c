@@ -31,7 +31,7 @@ distance(struct bytes a, struct bytes b)
 }
 
 struct nearest
-nearest_to(struct bytes wanted)
+nearest_for(struct bytes wanted)
 {
     return (struct nearest){.wanted = wanted, .distance = wanted.n / 3 + 2}; /* farther away is another word */
 }

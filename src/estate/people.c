@@ -89,7 +89,7 @@ void
 refuse_group(struct loader *l, const struct yaml *y, const char *path, struct bytes group)
 {
     char hint[HINT_MAX];
-    struct nearest n = nearest_to(group);
+    struct nearest n = nearest_for(group);
     nearest_offer(&n, BYTES("owners"));
     for (size_t i = 0; i < l->estate->n_people; i++)
         for (const char **g = l->estate->people[i].groups; *g; g++)

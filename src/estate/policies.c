@@ -30,6 +30,7 @@ struct at {
     const struct cedar_policies *set;
     size_t policy;
     const char *file;
+    bool *told; /* of each policy: it has an error already */
 };
 
 static void wrong(const struct at *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -43,6 +44,13 @@ wrong(const struct at *p, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     finding_add(p->l, FINDING_ERROR, p->file, (int)cedar_policy_line(p->set, p->policy), 0, "%s", text);
+}
+
+/* The place of an error that was said better than the validator would. */
+static void
+told(const struct at *p)
+{
+    p->told[p->policy] = true;
 }
 
 static void
@@ -106,7 +114,7 @@ static void
 unknown_annotation(const struct at *p, struct bytes key)
 {
     char hint[HINT_MAX];
-    struct nearest n = nearest_to(key);
+    struct nearest n = nearest_for(key);
     for (size_t i = 0; i < N_ANNOTATIONS; i++)
         nearest_offer(&n, bytes_str(annotations[i].key));
     if (n.best.n)
@@ -155,12 +163,13 @@ destination_named(const struct at *p, struct bytes id, int line, int column)
 {
     char hint[HINT_MAX];
     const struct estate *e = p->l->estate;
-    struct nearest n = nearest_to(id);
+    struct nearest n = nearest_for(id);
     for (size_t i = 0; i < e->n_destinations; i++) {
         if (bytes_is(id, e->destinations[i].id))
             return &e->destinations[i];
         nearest_offer(&n, bytes_str(e->destinations[i].id));
     }
+    told(p);
     finding_add(p->l, FINDING_ERROR, p->file, line, column, "there is no destination '%.*s'%s", BYTES_CUT(id, 64), nearest_hint(&n, hint));
     return NULL;
 }
@@ -178,12 +187,14 @@ tool_named(const struct at *p, struct bytes action, int line, int column)
     if (d == NULL || !d->pinned || bytes_starts(name, BYTES("@")))
         return NULL;
     const struct tool *t = destination_tool(d, name);
-    struct nearest n = nearest_to(name);
+    struct nearest n = nearest_for(name);
     for (size_t i = 0; i < d->n_tools && t == NULL; i++)
         nearest_offer(&n, bytes_str(d->tools[i].name));
-    if (t == NULL)
+    if (t == NULL) {
+        told(p);
         finding_add(p->l, FINDING_ERROR, p->file, line, column, "'%s' has no pinned tool '%.*s'%s", d->id, BYTES_CUT(name, 64),
                     nearest_hint(&n, hint));
+    }
     return t;
 }
 
@@ -197,13 +208,21 @@ check_context(size_t policy, struct cedar_str action, struct cedar_str path, uns
     const struct tool *t = action.n ? tool_named(p, of(action), (int)line, (int)column) : NULL;
     if (!bytes_is(top, "input") || argument.n == 0)
         return;
-    struct nearest n = nearest_to(argument);
-    if (t && !tool_argument(t, argument, &n))
+    struct nearest n = nearest_for(argument);
+    const char *hidden = t ? argument_hidden(t, argument) : NULL;
+    if (t && !tool_argument(t, argument, &n)) {
+        told(p);
         finding_add(p->l, FINDING_ERROR, p->file, (int)line, (int)column, "context.input.%.*s: '%s/%s' has no such argument%s",
                     BYTES_CUT(argument, 64), t->destination->id, t->name, nearest_hint(&n, hint));
-    else if (action.n == 0 && !any_tool_has(p->l->estate, argument, &n))
-        finding_add(p->l, FINDING_WARNING, p->file, (int)line, (int)column, "context.input.%.*s: no pinned tool has such an argument%s",
+    } else if (hidden) {
+        told(p);
+        finding_add(p->l, FINDING_ERROR, p->file, (int)line, (int)column, "context.input.%.*s: policies cannot look at this argument of '%s/%s': %s",
+                    BYTES_CUT(argument, 64), t->destination->id, t->name, hidden);
+    } else if (action.n == 0 && !any_tool_has(p->l->estate, argument, &n)) {
+        told(p);
+        finding_add(p->l, FINDING_ERROR, p->file, (int)line, (int)column, "context.input.%.*s: no pinned tool has such an argument%s",
                     BYTES_CUT(argument, 64), nearest_hint(&n, hint));
+    }
 }
 
 /* ------------------------------------------------------------------------------------------------------------------- loading */
@@ -222,15 +241,17 @@ parse(struct loader *l, struct bytes text, const char *file)
 }
 
 static struct cedar_policies *
-read_policies(struct loader *l, const struct file *f)
+read_policies(struct loader *l, const struct file *f, const struct cedar_schema *schema)
 {
     struct cedar_policies *set = parse(l, f->text, f->path);
-    struct at p = {l, set, 0, f->path};
-    if (set == NULL)
-        return NULL;
+    struct at p = {l, set, 0, f->path, arena_list(&l->trees, set ? cedar_policies_count(set) + 1 : 1, sizeof(bool))};
+    if (set == NULL || p.told == NULL)
+        return l->memory = l->memory || p.told == NULL, set;
     for (p.policy = 0; p.policy < cedar_policies_count(set); p.policy++)
         check_policy(&p);
     cedar_policies_walk_context(set, check_context, &p);
+    if (schema)
+        policies_validate(l, set, schema, p.told);
     return set;
 }
 
@@ -301,12 +322,13 @@ load_policies(struct loader *l, struct bytes builtin)
     size_t n_files, n = 0;
     struct file *files = files_list(l, "policies", ".cedar", &n_files);
     struct cedar_policies **sets = arena_list(&l->trees, n_files + 1, sizeof *sets);
-    if (sets == NULL || l->memory) {
+    struct cedar_schema *schema = NULL;
+    if (sets == NULL || l->memory || (!policy_schema(l, &schema) && l->memory)) {
         l->memory = true;
         return;
     }
     for (size_t i = 0; i < n_files; i++) {
-        struct cedar_policies *set = read_policies(l, &files[i]);
+        struct cedar_policies *set = read_policies(l, &files[i], schema);
         if (set)
             sets[n++] = set;
     }
@@ -317,6 +339,7 @@ load_policies(struct loader *l, struct bytes builtin)
     }
     join_sets(l, sets, n);
     keep_tests(l);
+    cedar_schema_unref(schema);
     while (n--)
         cedar_policies_unref(sets[n]);
 }

@@ -99,7 +99,7 @@ child_at(const struct json *v, const char *part)
 
 /* A local $ref ("#", "#/…"). NULL for every other: nothing is fetched, and a name is not guessed. */
 const struct json *
-schema_resolve(const struct json *root, const struct json *ref)
+schema_target(const struct json *root, const struct json *ref)
 {
     if (ref->type != JSON_STRING || ref->text.n == 0 || ref->text.at[0] != '#')
         return NULL;
@@ -381,7 +381,7 @@ schema_default(const struct json *root, const struct json *schema)
         const struct json *value = json_get(schema, "default"), *ref = json_get(schema, "$ref");
         if (value)
             return value;
-        schema = ref ? schema_resolve(root, ref) : NULL;
+        schema = ref ? schema_target(root, ref) : NULL;
     }
     return NULL;
 }
@@ -404,7 +404,7 @@ KEYWORD(check_required)
 KEYWORD(check_ref)
 {
     UNUSED(c, schema);
-    const struct json *target = schema_resolve(c->root, k);
+    const struct json *target = schema_target(c->root, k);
     struct where in = schema_deeper(w);
     if (target == NULL)
         return schema_mismatch(w, "the pinned schema refers to '%.*s', which is not inside it", BYTES_CUT(k->text, 80));

@@ -38,12 +38,21 @@ struct err schema_mismatch(const struct where *w, const char *fmt, ...) __attrib
 /* schema_step(c, w): count one step; E_LIMIT when the work or the depth is too much. schema_deeper(w): the same place, one further in. */
 struct err schema_step(struct check *c, const struct where *w) MUST_USE;
 struct where schema_deeper(const struct where *w);
-const struct json *schema_resolve(const struct json *root, const struct json *ref);
+const struct json *schema_target(const struct json *root, const struct json *ref);
 const struct json *schema_default(const struct json *root, const struct json *schema);
 const struct json *schema_of_item(const struct json *schema, size_t index);
 struct err schema_add(struct schemas *set, const struct json *s) MUST_USE;
 const struct json *schema_opens(const struct json *schema);
 unsigned schema_type_bit(struct bytes name);
+
+/* What policies may say of the estate (policy_schema.c). */
+/* policy_schema(l, out): the Cedar schema of the estate, as decide builds requests from it. False without memory, or with a finding. */
+bool policy_schema(struct loader *l, struct cedar_schema **out);
+/* policy_schema_text(e, b): the same as text. argument_hidden(tool, name): why policies cannot look at this argument; NULL: they can. */
+void policy_schema_text(const struct estate *e, struct buf *b);
+const char *argument_hidden(const struct tool *tool, struct bytes name);
+/* policy_validate.c: what the schema says about a set of policies, as findings; ${told}: policies that have findings already. */
+void policies_validate(struct loader *l, const struct cedar_policies *set, const struct cedar_schema *schema, const bool *told);
 
 /* schema_argument(schema, name, n): is ${name} a declared top-level argument, or may undeclared ones be given? ${n} may be NULL. */
 bool schema_argument(const struct json *schema, struct bytes name, struct nearest *n);

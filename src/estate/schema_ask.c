@@ -14,7 +14,7 @@ collect(const struct json *root, const struct json *schema, struct schemas *set,
         return;
     const struct json *ref = json_get(schema, "$ref");
     if (ref)
-        collect(root, schema_resolve(root, ref), set, depth + 1);
+        collect(root, schema_target(root, ref), set, depth + 1);
     for (size_t i = 0; i < 3; i++) {
         const struct json *list = json_get(schema, lists[i]);
         for (const struct json *s = list ? list->child : NULL; s; s = s->next)

@@ -103,7 +103,7 @@ read_observe(struct loader *l, const struct yaml *y, const char *path, struct ob
         return;
     }
     o->until = f.until;
-    struct nearest n = nearest_to(bytes_str(o->id));
+    struct nearest n = nearest_for(bytes_str(o->id));
     if (!observed_known(l->estate, o, &n))
         refuse(l, yaml_get(y, keys[o->what]), join(l, path, bytes_str(keys[o->what])), "there is no %s '%s'%s", keys[o->what], o->id,
                nearest_hint(&n, hint));

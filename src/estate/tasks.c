@@ -94,7 +94,7 @@ static int
 kind_of(struct loader *l, const struct yaml *y, const char *path)
 {
     char hint[HINT_MAX];
-    struct nearest n = nearest_to(y->key);
+    struct nearest n = nearest_for(y->key);
     for (int i = 0; table_condition.rows[i].key; i++) {
         nearest_offer(&n, bytes_str(table_condition.rows[i].key));
         if (bytes_is(y->key, table_condition.rows[i].key))
@@ -155,7 +155,7 @@ read_conditions(struct loader *l, const struct yaml *map, const char *path, cons
     g->conditions = estate_list(l, count_conditions(map), sizeof *g->conditions);
     for (const struct yaml *y = map->child; y && g->conditions; y = y->next) {
         const char *at = join(l, path, y->key);
-        struct nearest n = nearest_to(y->key);
+        struct nearest n = nearest_for(y->key);
         bool known = t ? tool_argument(t, y->key, &n) : g->tool[0] != '@' || shared_argument(g->tool, y->key);
         if (!known)
             unknown_argument(l, y, at, &n);
@@ -168,7 +168,7 @@ static void
 unknown_tool(struct loader *l, const struct yaml *y, const char *path, const struct destination *d, struct bytes name)
 {
     char hint[HINT_MAX];
-    struct nearest n = nearest_to(name);
+    struct nearest n = nearest_for(name);
     for (size_t i = 0; i < d->n_tools; i++)
         nearest_offer(&n, bytes_str(d->tools[i].name));
     refuse(l, y, path, "'%s' has no pinned tool '%.*s'%s", d->id, BYTES_CUT(name, 64), nearest_hint(&n, hint));
@@ -208,7 +208,7 @@ destination_of(struct loader *l, const struct yaml *y, const char *path, struct 
     const struct destination *d = estate_destination(l->estate, name);
     if (d)
         return d;
-    struct nearest n = nearest_to(id);
+    struct nearest n = nearest_for(id);
     for (size_t i = 0; i < l->estate->n_destinations; i++)
         nearest_offer(&n, bytes_str(l->estate->destinations[i].id));
     refuse(l, y, path, "there is no destination '%.*s'%s", BYTES_CUT(id, 64), nearest_hint(&n, hint));
