@@ -10,7 +10,7 @@ begin(struct checker *c)
     struct buf *b = &c->findings->message;
     findings_next(c->findings);
     buf_puts(b, "for policy `");
-    finding_str(b, c->policy->id);
+    finding_escaped(b, c->policy->id);
     buf_puts(b, "`, ");
     return b;
 }
@@ -116,7 +116,7 @@ found_misfits(struct checker *c, const struct term *t, const struct type *const 
     }
     buf_puts(b, " are not compatible");
     buf_puts(help, "for policy `");
-    finding_str(help, c->policy->id);
+    finding_escaped(help, c->policy->id);
     buf_printf(help, "`, %s must have compatible types. %s", places[where], reasons[why]);
     add(c, t, 0);
 }

@@ -33,7 +33,7 @@ begin(struct levels *l)
     struct buf *b = &l->c->findings->message;
     findings_next(l->c->findings);
     buf_puts(b, "for policy `");
-    finding_str(b, l->c->policy->id);
+    finding_escaped(b, l->c->policy->id);
     buf_puts(b, "`, ");
     return b;
 }

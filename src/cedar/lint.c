@@ -184,7 +184,7 @@ begin(struct linter *l, const struct subject *s)
     struct buf *b = &l->findings.message;
     findings_next(&l->findings);
     buf_puts(b, "for policy `");
-    finding_str(b, s->p->id);
+    finding_escaped(b, s->p->id);
     buf_puts(b, s->p->effect == CEDAR_FORBID ? "`, this forbid can never apply: " : "`, this permit can never apply: ");
     return b;
 }

@@ -15,7 +15,7 @@ begin(struct texts *x, const char *what)
     struct buf *b = &x->l->message;
     findings_next(x->l);
     buf_puts(b, "for policy `");
-    finding_str(b, x->p->id);
+    finding_escaped(b, x->p->id);
     buf_puts(b, "`, ");
     buf_puts(b, what);
     return b;

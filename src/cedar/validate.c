@@ -27,7 +27,7 @@ begin(struct validator *v, size_t index, const char *behind)
     struct buf *b = &v->findings.message;
     findings_next(&v->findings);
     buf_puts(b, "for policy `");
-    finding_str(b, v->policies->at[index]->id);
+    finding_escaped(b, v->policies->at[index]->id);
     buf_puts(b, "`");
     buf_puts(b, behind);
     return b;

@@ -7,6 +7,9 @@
  *
  * Compared, as multisets: policy, severity, message, help and place of every finding; and whether the policies validate with the flag
  * "shouldValidate" of the case. That flag is of an older engine, for which a scope without an applicable action was an error.
+ * Of names that are equally near an unknown one, the official engine suggests any: a finding that differs only there counts as found,
+ * and among "suggestions".
+ *
  * Prints the first differences and one last line. Exit: 0 all agree, 1 some do not, 3 could not look.
  */
 #include "base/json.h"
@@ -20,7 +23,7 @@
 #define NO_ACTION "unable to find an applicable action"
 
 static struct {
-    size_t cases, equal, findings, found, flags, flags_equal, flags_explained, shown;
+    size_t cases, equal, findings, found, flags, flags_equal, flags_explained, suggestions, shown;
 } total;
 
 __attribute__((noreturn)) static void
@@ -117,13 +120,30 @@ list_ours(struct list *l, const struct cedar_policies *p, const struct cedar_fin
                  to_bytes(f->at[i].help), f->at[i].start, f->at[i].end);
 }
 
+/* How much of a text to compare: of an unknown name all before the suggestion. */
+static size_t
+firm_part(const char *text)
+{
+    const char *suggestion = strstr(text, "unrecognized ") ? strstr(text, "\"did you mean ") : NULL;
+    return suggestion ? (size_t)(suggestion - text) + strlen("\"did you mean ") : strlen(text) + 1;
+}
+
+static int
+cmp_firm(const char *a, const char *b)
+{
+    size_t n = firm_part(a), m = firm_part(b);
+    int c = n == m ? strncmp(a, b, n) : strcmp(a, b);
+    total.suggestions += c == 0 && strcmp(a, b) != 0;
+    return c;
+}
+
 /* Both sorted. Prints what only one of them has. */
 static size_t
 count_common(const char *name, const struct list *want, const struct list *have)
 {
     size_t common = 0, i = 0, k = 0;
     while (i < want->n || k < have->n) {
-        int c = i == want->n ? 1 : k == have->n ? -1 : strcmp(want->at[i], have->at[k]);
+        int c = i == want->n ? 1 : k == have->n ? -1 : cmp_firm(want->at[i], have->at[k]);
         if (c != 0 && total.shown++ < SHOWN)
             printf("%s: %s %s\n", name, c < 0 ? "missing" : "extra  ", c < 0 ? want->at[i] : have->at[k]);
         common += c == 0;
@@ -231,7 +251,7 @@ main(int argc, char **argv)
     free(line);
     fclose(golden);
     arena_free(&a);
-    printf("validation: cases %zu equal %zu, findings %zu equal %zu, shouldValidate %zu equal %zu explained %zu\n", total.cases, total.equal,
-           total.findings, total.found, total.flags, total.flags_equal, total.flags_explained);
-    return total.equal == total.cases ? 0 : 1;
+    printf("validation: cases %zu equal %zu, findings %zu equal %zu, suggestions %zu, shouldValidate %zu equal %zu explained %zu\n", total.cases,
+           total.equal, total.findings, total.found, total.suggestions, total.flags, total.flags_equal, total.flags_explained);
+    return total.equal == total.cases && total.flags_equal + total.flags_explained == total.flags ? 0 : 1;
 }

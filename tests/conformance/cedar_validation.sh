@@ -16,8 +16,9 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 3' INT TERM
 
 runner=$work/cedar_validation
-${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O2 -I"$repo/src" -I"$repo/include" -o "$runner" "$repo/tests/conformance/cedar_validation.c" \
-    "$repo"/src/cedar/*.c "$repo"/src/base/arena.c "$repo"/src/base/bytes.c "$repo"/src/base/err.c "$repo"/src/base/json.c
+(cd "$work" && ${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O2 -I"$repo/src" -I"$repo/include" -c "$repo"/src/cedar/*.c "$repo"/src/base/arena.c \
+    "$repo"/src/base/bytes.c "$repo"/src/base/err.c "$repo"/src/base/json.c && ar rcs libcedar.a ./*.o)
+${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O2 -I"$repo/src" -I"$repo/include" -o "$runner" "$repo/tests/conformance/cedar_validation.c" "$work/libcedar.a"
 
 tar xzf "$data/corpus-tests.tar.gz" -C "$work"
 gunzip -c "$data/golden-4.13.0.jsonl.gz" >"$work/golden.jsonl"

@@ -167,6 +167,32 @@ test_scopes(void **state)
     assert_string_equal(validated("permit(principal in ?principal, action, resource == ?resource);", NULL), "");
 }
 
+/* A link is named by its own id, and what fills a slot has no place in the text. */
+static void
+test_links(void **state)
+{
+    const struct cedar_uid team = {STR("Team"), STR("t")}, unknown = {STR("Usr"), STR("u")};
+    const struct cedar_link links[] = {{STR("policy0"), STR("good \"one\""), NULL, NULL}, {STR("policy0"), STR("odd"), NULL, NULL}};
+    struct cedar_link all[2];
+    struct cedar_policies *p = parse("permit(principal == ?principal, action, resource);"), *linked;
+    struct cedar_findings *f;
+    struct cedar_error error;
+    (void)state;
+    memcpy(all, links, sizeof all);
+    all[0].principal = &team;
+    all[1].principal = &unknown;
+    assert_true(cedar_policies_link(p, all, 2, &linked, &error));
+    assert_true(cedar_validate(linked, &world, NULL, &f, &error));
+    assert_string_equal(findings_text(f),
+                        "W 1:1 0-50 for policy `good \\\"one\\\"`, unable to find an applicable action given the policy scope constraints | try "
+                        "replacing `==` with `in` in the principal clause\n"
+                        "E 0:0 0-0 for policy `odd`, unrecognized entity type `Usr` | did you mean `User`?\n"
+                        "W 1:1 0-50 for policy `odd`, unable to find an applicable action given the policy scope constraints");
+    cedar_findings_free(f);
+    cedar_policies_unref(linked);
+    cedar_policies_unref(p);
+}
+
 static void
 test_texts(void **state)
 {
@@ -264,7 +290,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types),  cmocka_unit_test(test_scopes), cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_types),  cmocka_unit_test(test_scopes), cmocka_unit_test(test_links),   cmocka_unit_test(test_texts),
         cmocka_unit_test(test_levels), cmocka_unit_test(test_lint),   cmocka_unit_test(test_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
