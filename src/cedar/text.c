@@ -93,6 +93,14 @@ text_uid(struct text *t, const struct cedar_uid *uid)
 }
 
 void
+text_quoted(struct text *t, struct cedar_str s)
+{
+    put(t, "\"", 1);
+    put_escaped(t, s);
+    put(t, "\"", 1);
+}
+
+void
 fault_reset(struct fault *f)
 {
     f->text = (struct text){f->room, 0, sizeof f->room};
@@ -144,6 +152,17 @@ error_text(struct cedar_error *e)
 {
     size_t n = strlen(e->text);
     return (struct text){e->text, n, sizeof e->text};
+}
+
+bool
+error_prefix(struct cedar_error *e, const char *prefix)
+{
+    char behind[sizeof e->text];
+    struct text t = {e->text, 0, sizeof e->text};
+    memcpy(behind, e->text, sizeof behind);
+    put(&t, prefix, strlen(prefix));
+    put(&t, behind, strlen(behind));
+    return false;
 }
 
 bool

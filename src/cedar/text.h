@@ -55,6 +55,8 @@ void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf
 void text_str(struct text *t, struct cedar_str s);
 /* text_uid(t, uid): Type::"id", with the id escaped as Cedar prints it. */
 void text_uid(struct text *t, const struct cedar_uid *uid);
+/* text_quoted(t, s): "s", escaped in that way. */
+void text_quoted(struct text *t, struct cedar_str s);
 
 /* Why an evaluation (of a condition, or of a value in JSON) has no value. */
 struct fault {
@@ -76,6 +78,9 @@ struct text error_text(struct cedar_error *e);
 
 /* error_help(e, fmt, …): say in e->help, after error_set, how to mend it. Returns false. */
 bool error_help(struct cedar_error *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* error_prefix(e, prefix): put it before the text. Returns false. */
+bool error_prefix(struct cedar_error *e, const char *prefix);
 
 /* text_nearest(word, list, n): the entry of ${list} at most two edits away from ${word}, or NULL. For "did you mean". */
 const char *text_nearest(struct cedar_str word, const char *const *list, size_t n);

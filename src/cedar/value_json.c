@@ -25,8 +25,8 @@ value_json_text(struct arena *a, struct cedar_str text, struct json **out, struc
     return error_set(error, code, line, column, "%s", e.text + from);
 }
 
-static bool
-begin(const struct json_place *p, struct cedar_error *error, enum cedar_code code)
+bool
+value_json_begin(const struct json_place *p, struct cedar_error *error, enum cedar_code code)
 {
     error_set(error, code, 0, 0, "%s", p->uid == NULL ? "while parsing context, " : p->tag ? "in tag `" : "in attribute `");
     if (p->uid == NULL)
@@ -43,7 +43,7 @@ begin(const struct json_place *p, struct cedar_error *error, enum cedar_code cod
 static bool
 refuse(const struct json_place *p, struct cedar_error *error, const char *before, struct bytes word, const char *behind)
 {
-    begin(p, error, CEDAR_VALUE);
+    value_json_begin(p, error, CEDAR_VALUE);
     struct text t = error_text(error);
     text_add(&t, "%s", before);
     text_str(&t, (struct cedar_str){(const char *)word.at, word.n < 100 ? word.n : 100});
@@ -102,29 +102,53 @@ has_type_and_id(const struct json *v)
     return json_is(json_get(v, "type"), JSON_STRING) && json_is(json_get(v, "id"), JSON_STRING);
 }
 
+static bool
+no_reference(const struct json_place *p, const struct json *v, struct cedar_error *error)
+{
+    if (p->uid == NULL || p->at != JSON_IN_PARENTS) {
+        error_set(error, CEDAR_VALUE, 0, 0, "%s", p->at == JSON_IN_UID ? "in uid field of <unknown entity>, " : "");
+        if (p->at != JSON_IN_UID)
+            value_json_begin(p, error, CEDAR_VALUE);
+    } else {
+        error_set(error, CEDAR_VALUE, 0, 0, "in parents field of `");
+        struct text t = error_text(error);
+        text_uid(&t, p->uid);
+        text_add(&t, "`, ");
+    }
+    struct text t = error_text(error);
+    text_add(&t, "expected a literal entity reference, but got `");
+    text_str(&t, (struct cedar_str){(const char *)v->raw.at, v->raw.n < 100 ? v->raw.n : 100});
+    text_add(&t, "`");
+    return error_help(error, "literal entity references can be made with `{ \"type\": \"SomeType\", \"id\": \"SomeId\" }`");
+}
+
 bool
 value_json_uid(const struct json_place *p, const struct json *v, struct cedar_uid *out, struct cedar_error *error)
 {
     const struct json *inner = json_get(v, "__entity");
-    if (inner && v->count == 1)
-        v = inner;
-    if (!has_type_and_id(v)) {
-        error_set(error, CEDAR_VALUE, 0, 0, "in %s field of ", p->name.at);
-        struct text t = error_text(error);
-        if (p->uid)
-            text_uid(&t, p->uid);
-        text_add(&t, "%s, expected a literal entity reference, but got `", p->uid ? "" : "<unknown entity>");
-        text_str(&t, (struct cedar_str){(const char *)v->raw.at, v->raw.n < 100 ? v->raw.n : 100});
-        text_add(&t, "`");
-        return false;
-    }
-    return read_type_and_id(p, v, out, error);
+    if (inner && has_type_and_id(inner))
+        return read_type_and_id(p, inner, out, error);
+    return has_type_and_id(v) ? read_type_and_id(p, v, out, error) : no_reference(p, v, error);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- extensions */
 
-static const struct cedar_value *
-call(const struct json_place *p, enum ext_function f, const struct cedar_value *const *args, size_t n, struct cedar_error *error)
+/* "failed to evaluate attribute `x` of `U::"a"`: " */
+static void
+begin_evaluation(const struct json_place *p, struct cedar_error *error)
+{
+    error_set(error, CEDAR_VALUE, 0, 0, "%s", p->uid == NULL ? "" : p->tag ? "failed to evaluate tag `" : "failed to evaluate attribute `");
+    if (p->uid == NULL)
+        return;
+    struct text t = error_text(error);
+    text_str(&t, p->name);
+    text_add(&t, "` of `");
+    text_uid(&t, p->uid);
+    text_add(&t, "`: ");
+}
+
+const struct cedar_value *
+value_json_call(const struct json_place *p, enum ext_function f, const struct cedar_value *const *args, size_t n, struct cedar_error *error)
 {
     struct fault fault;
     fault_reset(&fault);
@@ -133,22 +157,34 @@ call(const struct json_place *p, enum ext_function f, const struct cedar_value *
         return v;
     if (fault.memory)
         return error_memory(error), NULL;
-    begin(p, error, CEDAR_VALUE);
+    begin_evaluation(p, error);
     struct text t = error_text(error);
     text_str(&t, str_of(fault.room));
     return NULL;
+}
+
+bool
+value_json_function(const struct json_place *p, const struct json *v, enum ext_function *f, struct cedar_error *error)
+{
+    struct bytes name = json_text(v, "fn");
+    if (bytes_is(name, "unknown")) {
+        value_json_begin(p, error, CEDAR_UNSUPPORTED);
+        struct text t = error_text(error);
+        text_add(&t, "unknown values are not supported");
+        return false;
+    }
+    if (ext_find((struct cedar_str){(const char *)name.at, name.n}, f))
+        return true;
+    return refuse(p, error, "extension function `", name, "` does not exist");
 }
 
 static const struct cedar_value *
 read_extension(const struct json_place *p, const struct json *v, struct cedar_error *error)
 {
     const struct json *arg = json_get(v, "arg"), *args = json_get(v, "args");
-    struct bytes name = json_text(v, "fn");
     enum ext_function f;
-    if (bytes_is(name, "unknown"))
-        return begin(p, error, CEDAR_UNSUPPORTED), (void)strncat(error->text, "unknown values are not supported", 64), NULL;
-    if (!ext_find((struct cedar_str){(const char *)name.at, name.n}, &f))
-        return refuse(p, error, "extension function `", name, "` does not exist"), NULL;
+    if (!value_json_function(p, v, &f, error))
+        return NULL;
     size_t n = arg ? 1 : args->count, i = 0;
     const struct cedar_value **list = arena_list(p->a, n, sizeof *list);
     if (list == NULL)
@@ -156,12 +192,12 @@ read_extension(const struct json_place *p, const struct json *v, struct cedar_er
     for (const struct json *one = arg ? arg : args->child; i < n; one = one->next, i++)
         if ((list[i] = value_json_read(p, one, error)) == NULL)
             return NULL;
-    return call(p, f, list, n, error);
+    return value_json_call(p, f, list, n, error);
 }
 
 /* An object is an escape only when it has the right shape; otherwise it is a record, as in the official engine. */
-static bool
-is_extension(const struct json *v)
+bool
+value_json_is_call(const struct json *v)
 {
     return json_is(v, JSON_OBJECT) && json_is(json_get(v, "fn"), JSON_STRING) && (json_get(v, "arg") || json_is(json_get(v, "args"), JSON_ARRAY));
 }
@@ -213,7 +249,7 @@ read_object(const struct json_place *p, const struct json *v, struct cedar_error
         return read_record(p, v, error);
     if (entity && has_type_and_id(entity))
         return read_type_and_id(p, entity, &uid, error) ? no_memory(error, value_entity(p->a, uid)) : NULL;
-    if (extension && is_extension(extension))
+    if (extension && value_json_is_call(extension))
         return read_extension(p, extension, error);
     if (json_is(json_get(v, "__expr"), JSON_STRING))
         return refuse(p, error, "the `__expr` escape is no longer supported", (struct bytes){NULL, 0}, ""), NULL;
