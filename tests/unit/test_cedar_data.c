@@ -318,7 +318,7 @@ test_value_json(void **state)
         {"{\"a\":{\"__entity\":{\"type\":\"__cedar::U\",\"id\":\"a\"}}}", "while parsing context, failed to parse escape `__entity`: `__cedar::U`"},
         {"{\"a\":{\"__entity\":{\"type\":\"A::\",\"id\":\"a\"}}}", "while parsing context, failed to parse escape"},
         {"{\"a\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"zzz\"}}}",
-         "while parsing context, error while evaluating `ipaddr` extension function: invalid IP address: zzz"},
+         "error while evaluating `ipaddr` extension function: invalid IP address: zzz"},
         {"{\"a\":{\"__extn\":{\"fn\":\"foo\",\"arg\":\"zzz\"}}}", "while parsing context, extension function `foo` does not exist"},
         {"{\"a\":{\"__extn\":{\"fn\":\"unknown\",\"arg\":\"x\"}}}", "while parsing context, unknown values are not supported"},
         {"{\"a\":{\"__expr\":\"1+1\"}}", "while parsing context, the `__expr` escape is no longer supported"},
@@ -369,7 +369,7 @@ test_entity_json_refusals(void **state)
     static const struct {
         const char *json, *error;
     } list[] = {
-        {"{}", "entities must be a JSON array"},
+        {"{}", "error during entity deserialization: entities must be a JSON array"},
         {"[1]", "error during entity deserialization: every entity must be an object"},
         {"[" UID("U", "a") "\"parents\":[]}]", "error during entity deserialization: missing field `attrs`"},
         {"[" UID("U", "a") "\"attrs\":{}}]", "error during entity deserialization: missing field `parents`"},
