@@ -108,7 +108,7 @@ fill_writ(const struct policy_ask *ask, struct policy_world *w, struct made *m)
     m->writ.by = ask->purpose ? BY_OPERATOR : BY_TEMPLATE;
     m->writ.purpose = arena_str(&w->c->arena, bytes_str(ask->purpose ? ask->purpose : m->writ.task->purpose));
     m->writ.confined = !ask->unconfined;
-    snprintf(m->writ.on_behalf_of, sizeof m->writ.on_behalf_of, "%s", ask->on_behalf_of ? ask->on_behalf_of : "");
+    m->writ.on_behalf_of = ask->on_behalf_of ? ask->on_behalf_of : "";
     m->call.seen = (struct seen){(enum sensitivity)level, ask->untrusted};
     m->call.calls = ask->calls;
     m->call.now_ms = w->c->env->now_ms(w->c->env);

@@ -32,7 +32,8 @@ struct http_server {
     struct listener *listener;
     struct list conns;
     size_t n;
-    struct listen_place place;
+    struct listen_place *place; /* of a Unix socket that we made; else NULL: an endpoint has no room to waste */
+    char address[];
 };
 
 /* ---------------------------------------------------------------------------------------------------------- end of a connection */
@@ -434,26 +435,33 @@ start_listening(struct http_server *s, int fd)
     if (!failed)
         return err_ok();
     listener_close(l);
-    return err_make(E_SYSTEM, "listening on %s: %s", s->place.address, uv_strerror(failed));
+    return err_make(E_SYSTEM, "listening on %s: %s", s->address, uv_strerror(failed));
 }
 
 static struct err
 make_server(struct loop *l, int fd, const struct listen_place *place, struct net_tls *tls, const struct http_limits *limits, http_handler *handler,
             void *ctx, struct http_server **out)
 {
-    struct http_server *s = calloc(1, sizeof *s);
+    size_t n = strlen(place->address) + 1;
+    struct http_server *s = calloc(1, sizeof *s + n);
     struct listener *listener = calloc(1, sizeof *listener);
-    if (s == NULL || listener == NULL) {
+    struct listen_place *kept = place->path[0] ? malloc(sizeof *kept) : NULL;
+    if (s == NULL || listener == NULL || (place->path[0] && kept == NULL)) {
+        free(kept);
         free(listener);
         free(s);
         close(fd);
         return err_make(E_MEMORY, "no memory for an HTTP server");
     }
-    *s = (struct http_server){.loop = l, .tls = tls, .limits = *limits, .handler = handler, .ctx = ctx, .listener = listener, .place = *place};
+    if (kept)
+        *kept = *place;
+    *s = (struct http_server){.loop = l, .tls = tls, .limits = *limits, .handler = handler, .ctx = ctx, .listener = listener, .place = kept};
+    memcpy(s->address, place->address, n);
     *listener = (struct listener){.server = s, .unix_socket = place->unix_socket};
     list_init(&s->conns);
     struct err e = start_listening(s, fd);
     if (err_failed(e)) {
+        free(kept);
         free(s);
         return e;
     }
@@ -486,7 +494,7 @@ http_listen(struct loop *l, const char *where, unsigned mode, struct net_tls *tl
 const char *
 http_server_address(const struct http_server *s)
 {
-    return s->place.address;
+    return s->address;
 }
 
 void
@@ -496,7 +504,9 @@ http_server_close(struct http_server *s)
         return; /* Behave consistently with free(NULL). */
     s->listener->server = NULL;
     listener_close(s->listener);
-    listen_remove(&s->place);
+    if (s->place)
+        listen_remove(s->place);
+    free(s->place);
     while (!list_empty(&s->conns))
         server_close(LIST_OWNER(s->conns.next, struct server_conn, link), true);
     free(s);

@@ -16,6 +16,7 @@
 
 #define MESSAGE_BYTES 16384
 #define RUNS_MAX 4096
+#define SECRET_MAX 79 /* characters */
 #define SILENT_MAX 256 /* connections of one user that have no writ */
 
 struct runs {
@@ -38,7 +39,7 @@ struct run {
     struct endpoint *endpoint;
     int listener;  /* handed over, until the endpoint takes it */
     int agent_uid; /* of the proven process */
-    char secret[80];
+    char *secret;  /* of the endpoint, until it takes it */
     bool opening, done;
     struct running running; /* tells when the writ ends for another reason */
 };
@@ -55,6 +56,15 @@ forget_proof(struct run *r)
 }
 
 static void
+forget_secret(struct run *r)
+{
+    if (r->secret)
+        bytes_wipe(r->secret, strlen(r->secret));
+    free(r->secret);
+    r->secret = NULL;
+}
+
+static void
 run_closed(uv_handle_t *h)
 {
     struct run *r = h->data;
@@ -62,6 +72,7 @@ run_closed(uv_handle_t *h)
     if (r->listener >= 0)
         close(r->listener);
     forget_proof(r);
+    forget_secret(r);
     free(r);
 }
 
@@ -136,7 +147,9 @@ give_endpoint(struct run *r)
     struct serve *s = r->runs->serve;
     int fd = r->listener;
     r->listener = -1;
-    return endpoint_open(s->gate, r->writ, fd, r->secret, r->agent_uid, r->agent_pid, &r->endpoint);
+    struct err e = endpoint_open(s->gate, r->writ, fd, r->secret, r->agent_uid, r->agent_pid, &r->endpoint);
+    forget_secret(r);
+    return e;
 }
 
 static void
@@ -242,14 +255,17 @@ check_open(struct run *r, const struct json *m, int *pid)
     struct bytes secret = json_text(m, "secret");
     if (!json_is(p, JSON_INT) || p->number <= 1 || p->number > INT32_MAX)
         return err_make(E_USAGE, "\"pid\" must name the agent's process");
-    if (secret.n < 32 || secret.n >= sizeof r->secret)
-        return err_make(E_USAGE, "\"secret\" must have 32 to %zu characters", sizeof r->secret - 1);
+    if (secret.n < 32 || secret.n > SECRET_MAX)
+        return err_make(E_USAGE, "\"secret\" must have 32 to %d characters", SECRET_MAX);
     for (size_t i = 0; i < secret.n; i++)
         if (!strchr("0123456789abcdef", secret.at[i]) || secret.at[i] == 0)
             return err_make(E_USAGE, "\"secret\" must be lower-case hexadecimal");
     if (r->listener < 0 || !listens_on_loopback(r->listener))
         return err_make(E_USAGE, "a socket that listens on 127.0.0.1 must come with the message");
-    memcpy(r->secret, secret.at, secret.n);
+    forget_secret(r);
+    r->secret = strndup((const char *)secret.at, secret.n);
+    if (r->secret == NULL)
+        return err_make(E_MEMORY, "no memory for a secret");
     *pid = (int)p->number;
     return err_ok();
 }

@@ -165,13 +165,11 @@ read_instance(struct writs *w, const struct agent *agent, const struct json *v)
     return i;
 }
 
-static void
+static bool
 read_fields(struct writ *writ, const struct json *v)
 {
     text(v, "id", writ->id, sizeof writ->id);
     text(v, "task_digest", writ->task_digest, sizeof writ->task_digest);
-    text(v, "on_behalf_of", writ->on_behalf_of, sizeof writ->on_behalf_of);
-    text(v, "confinement", writ->confinement, sizeof writ->confinement);
     text(v, "session", writ->session, sizeof writ->session);
     text(v, "ended_why", writ->ended_why, sizeof writ->ended_why);
     text(v, "ended_by", writ->ended_by, sizeof writ->ended_by);
@@ -184,6 +182,7 @@ read_fields(struct writ *writ, const struct json *v)
     writ->ended_ms = whole(v, "ended");
     writ->calls = (uint64_t)whole(v, "calls");
     writ->refused = (uint64_t)whole(v, "refused");
+    return writ_set_texts(writ, json_text(v, "on_behalf_of"), json_text(v, "confinement"));
 }
 
 /* These index tables of names. */
@@ -218,7 +217,7 @@ writ_unrecord(struct writs *w, struct estate *estate, struct bytes body, struct 
     struct writ *writ = declared && template ? calloc(1, sizeof *writ) : NULL;
     if (writ) {
         struct bytes purpose = json_text(v, "purpose");
-        read_fields(writ, v);
+        bool whole_texts = read_fields(writ, v);
         writ->purpose = purpose.n ? strndup((const char *)purpose.at, purpose.n) : strdup("");
         writ->instance = read_instance(w, declared, json_get(v, "instance"));
         writ->state = (enum writ_state)state;
@@ -226,7 +225,7 @@ writ_unrecord(struct writs *w, struct estate *estate, struct bytes body, struct 
         writ->task = template;
         writ->opened_under = estate_ref(estate);
         writ->refs = 1;
-        if (writ->purpose == NULL || writ->instance == NULL) {
+        if (!whole_texts || writ->purpose == NULL || writ->instance == NULL) {
             writ_free(w, writ);
             arena_free(&a);
             return err_make(E_MEMORY, "no memory for a writ");

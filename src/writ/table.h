@@ -8,7 +8,15 @@
 
 #define WRIT_BUCKETS 4096
 #define WRITS_MAX 100000      /* active and ended ones that are kept in memory */
+#define OPEN_PER_AGENT_MAX 1024 /* pending and active writs of one agent */
 #define ENDED_KEPT_MS 86400000 /* an ended writ stays in memory for explain a day; the store keeps it */
+
+/* How many writs an agent has open. Kept for each agent that ever had one; agents are few. */
+struct tally {
+    struct tally *next;
+    char agent[65];
+    size_t open;
+};
 
 struct block {
     struct block *next;
@@ -41,6 +49,7 @@ struct writs {
     struct writ *buckets[WRIT_BUCKETS];
     size_t n, active;
     struct instance *instances;
+    struct tally *tallies;
     struct block *blocks;
     struct revocation *revocations; /* under way; under the lock */
     struct timer *sweep;
@@ -73,7 +82,8 @@ instance_get(struct writs *w, const struct agent *agent, const struct process *p
 void instance_drop(struct writs *w, struct instance *instance);
 
 /* writ.c */
-void writ_insert(struct writs *w, struct writ *writ);                                             /* (locked) */
+bool writ_insert(struct writs *w, struct writ *writ); /* (locked); false: out of memory */
+bool writ_set_texts(struct writ *writ, struct bytes on_behalf_of, struct bytes confinement) MUST_USE; /* false: out of memory */
 void writ_free(struct writs *w, struct writ *writ);                                               /* (locked) */
 bool writ_end_in_memory(struct writs *w, struct writ *writ, enum writ_state state, const char *why, const char *by); /* (locked) */
 struct err writ_save_end(struct writs *w, struct writ *writ, bool direct, change_done *done, void *ctx) MUST_USE;

@@ -27,15 +27,64 @@ bucket(struct writs *w, struct bytes id)
     return &w->buckets[h % WRIT_BUCKETS];
 }
 
-void
+static bool
+is_open(const struct writ *writ)
+{
+    return writ->state < WRIT_COMPLETED;
+}
+
+/* The agent's tally, made at its first writ; NULL when out of memory. */
+static struct tally *
+tally_of(struct writs *w, const char *agent)
+{
+    for (struct tally *t = w->tallies; t; t = t->next)
+        if (strcmp(t->agent, agent) == 0)
+            return t;
+    struct tally *t = calloc(1, sizeof *t);
+    if (t == NULL)
+        return NULL;
+    snprintf(t->agent, sizeof t->agent, "%s", agent);
+    t->next = w->tallies;
+    return w->tallies = t;
+}
+
+bool
 writ_insert(struct writs *w, struct writ *writ)
 {
+    writ->tally = tally_of(w, writ->agent->id);
+    if (writ->tally == NULL)
+        return false;
+    writ->tally->open += is_open(writ);
     struct writ **at = bucket(w, bytes_str(writ->id));
     writ->next = *at;
     *at = writ;
     w->n++;
     if (writ->state == WRIT_ACTIVE)
         w->active++;
+    return true;
+}
+
+/* Short texts that mostly are not there; the empty one takes no memory. */
+static const char no_text[] = "";
+
+static bool
+keep_text(const char **to, struct bytes text)
+{
+    *to = text.n ? strndup((const char *)text.at, text.n) : no_text;
+    return *to != NULL;
+}
+
+bool
+writ_set_texts(struct writ *writ, struct bytes on_behalf_of, struct bytes confinement)
+{
+    return keep_text(&writ->on_behalf_of, on_behalf_of) && keep_text(&writ->confinement, confinement);
+}
+
+static void
+free_text(const char *text)
+{
+    if (text != no_text)
+        free((char *)(uintptr_t)text);
 }
 
 void
@@ -45,6 +94,8 @@ writ_free(struct writs *w, struct writ *writ)
     if (writ->opened_under)
         estate_unref(writ->opened_under);
     free(writ->purpose);
+    free_text(writ->on_behalf_of);
+    free_text(writ->confinement);
     free(writ);
 }
 
@@ -63,6 +114,7 @@ take_out(struct writs *w, struct writ *writ)
             continue;
         *at = writ->next;
         w->n--;
+        writ->tally->open -= is_open(writ);
         unref_locked(w, writ);
         return;
     }
@@ -156,8 +208,8 @@ fill(struct writs *w, struct writ *writ, const struct writ_request *r)
     writ->agent = r->agent;
     writ->task = r->task;
     writ->confined = r->confined;
-    snprintf(writ->on_behalf_of, sizeof writ->on_behalf_of, "%s", r->on_behalf_of ? r->on_behalf_of : "");
-    snprintf(writ->confinement, sizeof writ->confinement, "%s", r->confinement ? r->confinement : "");
+    if (!writ_set_texts(writ, bytes_str(r->on_behalf_of), bytes_str(r->confinement)))
+        return err_make(E_MEMORY, "no memory for a writ");
     snprintf(writ->session, sizeof writ->session, "%s", r->session ? r->session : "");
     writ->opened_ms = writ->last_use_ms = writs_now(w);
     writ->expires_ms = writ->opened_ms + (int64_t)r->task->lifetime_ms;
@@ -218,14 +270,17 @@ writ_open(struct writs *w, const struct writ_request *r, writ_opened *done, void
     pthread_mutex_lock(&w->lock);
     if (!err_failed(e) && w->n >= WRITS_MAX)
         e = err_make(E_BUSY, "%d writs are open or recently ended; close some", WRITS_MAX);
+    const struct tally *open = err_failed(e) ? NULL : tally_of(w, r->agent->id);
+    if (open && open->open >= OPEN_PER_AGENT_MAX)
+        e = err_make(E_BUSY, "the agent %s has %d writs open, as many as one agent may; complete some", r->agent->id, OPEN_PER_AGENT_MAX);
     if (!err_failed(e)) {
         writ->instance = instance_get(w, r->agent, &r->proof->chain[0], r->strength, r->why);
         if (writ->instance == NULL)
             e = err_make(E_MEMORY, "no memory for an instance");
         else if (block_against(w, r->agent, writ->instance, NULL))
             e = err_make(E_FORBIDDEN, "this instance was revoked; start a new one");
-        else
-            writ_insert(w, writ);
+        else if (!writ_insert(w, writ))
+            e = err_make(E_MEMORY, "no memory for a writ");
     }
     if (err_failed(e)) {
         if (writ)
@@ -255,6 +310,7 @@ writ_end_in_memory(struct writs *w, struct writ *writ, enum writ_state state, co
         return false;
     if (writ->state == WRIT_ACTIVE)
         w->active--;
+    writ->tally->open--;
     writ->state = state;
     writ->ended_ms = writs_now(w);
     writ->unsaved = true;
@@ -479,7 +535,10 @@ load_one(struct bytes id, int64_t version, struct bytes body, void *ctx)
         return err_ok();
     }
     const char *why = writ->state == WRIT_ACTIVE ? why_not_again(l->w, writ, l->estate, &state) : NULL;
-    writ_insert(l->w, writ);
+    if (!writ_insert(l->w, writ)) {
+        writ_free(l->w, writ);
+        return err_make(E_MEMORY, "no memory to load writs");
+    }
     if (why == NULL || !writ_end_in_memory(l->w, writ, state, why, "writ"))
         return err_ok();
     if (l->n == l->cap) {
@@ -592,6 +651,11 @@ writs_free(struct writs *w)
     for (size_t i = 0; i < WRIT_BUCKETS; i++)
         while (w->buckets[i])
             take_out(w, w->buckets[i]);
+    while (w->tallies) {
+        struct tally *t = w->tallies;
+        w->tallies = t->next;
+        free(t);
+    }
     while (w->blocks) {
         struct block *b = w->blocks;
         w->blocks = b->next;

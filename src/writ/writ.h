@@ -43,6 +43,7 @@ struct instance {
 
 struct writ {
     struct writ *next; /* in its bucket */
+    struct tally *tally; /* of its agent, once it is in the table */
     unsigned refs;
     char id[ENV_ID_MAX];
     struct instance *instance;
@@ -53,8 +54,8 @@ struct writ {
     char *purpose;
     enum purpose_source source;
     enum purpose_by by;
-    char on_behalf_of[65]; /* person, or "" */
-    char confinement[200]; /* in words; "" when unconfined */
+    const char *on_behalf_of; /* person, or "" */
+    const char *confinement;  /* in words; "" when unconfined */
     bool confined;
     char session[65];   /* client session it was opened for, or "" */
     int64_t opened_ms, expires_ms;
@@ -100,7 +101,8 @@ struct writ_request {
 
 /*
  * writ_open(w, r, done, ctx): check and open. ${done} runs on the loop's thread with an active writ (a reference that the callee owns) when it is on
- * disk and in the log, or with the error and NULL. Refusals: E_FORBIDDEN (agent not active, no living owner, task not the agent's, blocked).
+ * disk and in the log, or with the error and NULL. Refusals: E_FORBIDDEN (agent not active, no living owner, task not the agent's, blocked),
+ * E_BUSY (the agent, or all of them together, have as many open as may be).
  */
 typedef void writ_opened(struct err e, struct writ *writ, void *ctx);
 struct err writ_open(struct writs *w, const struct writ_request *r, writ_opened *done, void *ctx) MUST_USE;

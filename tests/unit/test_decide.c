@@ -135,6 +135,8 @@ scene_make(struct scene *k, const char *policies, const char *observe)
                             .agent = estate_agent(k->s->estate, "bot"),
                             .task = estate_task(k->s->estate, "work"),
                             .purpose = purpose,
+                            .on_behalf_of = "",
+                            .confinement = "",
                             .confined = true};
     k->call = (struct call){.writ = &k->writ, .now_ms = env_real()->now_ms(env_real())};
 }

@@ -475,6 +475,37 @@ test_no_living_owner_no_authority(void **state)
     writ_unref(writs, w);
 }
 
+/* Law 9: one agent cannot take the table from the others. */
+static void
+test_an_agent_has_only_so_many_open(void **state)
+{
+    (void)state;
+    struct peer_proof proof, theirs;
+    static struct opened many[1024];
+    struct opened more = {0};
+    struct writ_request r = request("bot", &proof), other = request("other", &theirs);
+    memset(many, 0, sizeof many);
+    for (size_t i = 0; i < 1024; i++)
+        must(writ_open(writs, &r, when_opened, &many[i]));
+    expect_error(writ_open(writs, &r, when_opened, &more), E_BUSY, "the agent bot has 1024 writs open");
+    must(writ_open(writs, &other, when_opened, &more)); /* the others are served */
+    while (!more.done)
+        loop_run(loop);
+    must(more.e);
+    writ_close(writs, many[0].writ, WRIT_COMPLETED, "done", "agent", NULL, NULL);
+    writ_unref(writs, more.writ);
+    more.done = false;
+    must(writ_open(writs, &r, when_opened, &more)); /* one has ended */
+    expect_error(writ_open(writs, &r, when_opened, &more), E_BUSY, "complete some");
+    while (!more.done)
+        loop_run(loop);
+    writ_unref(writs, more.writ);
+    for (size_t i = 0; i < 1024; i++)
+        writ_unref(writs, many[i].writ);
+    reopen_writs();
+    expect_error(writ_open(writs, &r, when_opened, &more), E_BUSY, "1024"); /* what came back counts */
+}
+
 int
 main(int argc, char **argv)
 {
@@ -495,6 +526,7 @@ main(int argc, char **argv)
         T(test_a_changed_template_ends_what_it_opened_before_a_restart),
         T(test_a_revocation_waits_for_the_last_effect),
         T(test_no_living_owner_no_authority),
+        T(test_an_agent_has_only_so_many_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
