@@ -12,6 +12,7 @@
 #include "writ/cedar.h"
 
 #define CASES_TEXT 32768
+#define CASE_POLICIES 8
 
 /* Numbers from a seed, or from the bytes of a fuzzer while there are any. */
 struct dice {
@@ -662,17 +663,16 @@ list_unknowns(struct partial_case *c)
     c->request.unknown = c->unknown;
 }
 
-/* False: the text was not accepted, which the generator sees to that it is rare. */
+/* The world and the request for ${text}. False: the text is no Cedar, or has too many policies. */
 static inline bool
-case_make(struct dice *d, struct partial_case *c)
+case_from(struct dice *d, struct partial_case *c, struct cedar_str text)
 {
     static const unsigned shares[] = {0, 15, 40, 80};
     struct cedar_error error;
-    memset(c, 0, sizeof *c);
-    for (unsigned n = 1 + roll(d, 4); n > 0; n--)
-        write_policy(d, &c->text);
-    if (!cedar_policies_parse((struct cedar_str){c->text.at, c->text.n}, "case", false, &c->policies, &error))
+    if (!cedar_policies_parse(text, "case", false, &c->policies, &error))
         return false;
+    if (cedar_policies_count(c->policies) > CASE_POLICIES)
+        return cedar_policies_unref(c->policies), false;
     c->scratch = cedar_scratch_new(0);
     c->each = cedar_scratch_new(0);
     make_world(d, c->scratch, &c->world, roll(d, 3) == 0);
@@ -691,6 +691,16 @@ case_make(struct dice *d, struct partial_case *c)
     return true;
 }
 
+/* False: the text was not accepted, which the generator sees to that it is rare. */
+static inline bool
+case_make(struct dice *d, struct partial_case *c)
+{
+    memset(c, 0, sizeof *c);
+    for (unsigned n = 1 + roll(d, 4); n > 0; n--)
+        write_policy(d, &c->text);
+    return case_from(d, c, (struct cedar_str){c->text.at, c->text.n});
+}
+
 static inline void
 case_free(struct partial_case *c)
 {
@@ -701,8 +711,6 @@ case_free(struct partial_case *c)
 }
 
 /* ------------------------------------------------------------------------------------------------------------------------------------ laws */
-
-#define CASE_POLICIES 8
 
 struct outcomes {
     enum cedar_part part[CASE_POLICIES];
