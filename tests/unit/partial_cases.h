@@ -19,6 +19,7 @@ struct dice {
     uint64_t state;
     const uint8_t *bytes;
     size_t n;
+    bool typed; /* values, entities and requests are those that the schema below allows */
 };
 
 static inline unsigned
@@ -341,6 +342,15 @@ some_value(struct dice *d, struct cedar_scratch *s, enum want w)
     } uids[] = {{"U", "a"}, {"U", "b"}, {"U", "zz"}, {"G", "low"}, {"G", "top"}, {"R", "r"}, {"Action", "x"}};
     struct cedar_value *v, *list[2];
     unsigned i;
+    if (d->typed && w == W_ENTITY) {
+        i = roll(d, 3);
+        return cedar_entity(s, (struct cedar_uid){str("U"), str(uids[i].id)});
+    }
+    if (d->typed && w == W_SET) {
+        list[0] = some_value(d, s, W_LONG);
+        list[1] = some_value(d, s, W_LONG);
+        return cedar_set(s, list, roll(d, 3));
+    }
     switch (w) {
     case W_BOOL:
         return cedar_bool(s, roll(d, 2));
@@ -373,22 +383,29 @@ some_value(struct dice *d, struct cedar_scratch *s, enum want w)
     }
 }
 
+#define CASE_ATTRIBUTES " = { age?: Long, admin?: Bool, name?: String, boss?: U, owner?: U, groups?: Set<Long> } tags String;\n"
+static const char case_schema[] = "entity U in [G]" CASE_ATTRIBUTES "entity G in [G]" CASE_ATTRIBUTES "entity R in [R]" CASE_ATTRIBUTES
+                                  "action g; action x, y in [g] appliesTo { principal: [U, G], resource: [R], context: {\n"
+                                  "flag: Bool, n?: Long, s: String, who?: U, list?: Set<Long>, dec?: decimal, ip?: ipaddr, when?: datetime,\n"
+                                  "input: { ok?: Bool, n: Long, s?: String, deep: { n?: Long } } } };\n";
+
 /* The attributes of the context, with the kind the generator expects of them. */
 struct slot {
     const char *path[3];
     unsigned n;
     enum want kind;
+    bool required; /* by the schema */
 };
-static const struct slot slots[] = {{{"flag"}, 1, W_BOOL},
+static const struct slot slots[] = {{{"flag"}, 1, W_BOOL, true},
                                     {{"n"}, 1, W_LONG},
-                                    {{"s"}, 1, W_STRING},
+                                    {{"s"}, 1, W_STRING, true},
                                     {{"who"}, 1, W_ENTITY},
                                     {{"list"}, 1, W_SET},
                                     {{"dec"}, 1, W_DECIMAL},
                                     {{"ip"}, 1, W_IP},
                                     {{"when"}, 1, W_DATETIME},
                                     {{"input", "ok"}, 2, W_BOOL},
-                                    {{"input", "n"}, 2, W_LONG},
+                                    {{"input", "n"}, 2, W_LONG, true},
                                     {{"input", "s"}, 2, W_STRING},
                                     {{"input", "deep", "n"}, 3, W_LONG},
                                     {{"input", "deep"}, 2, W_RECORD},
@@ -402,6 +419,13 @@ struct plan {
     const struct cedar_value *value[LEAF_SLOTS]; /* NULL: not there */
     bool unknown[SLOTS], present[SLOTS];
 };
+
+/* The kind expected, or one time in ${sides} any other, unless a schema says which. */
+static inline enum want
+some_kind(struct dice *d, enum want kind, unsigned sides)
+{
+    return d->typed || roll(d, sides) ? kind : (enum want)roll(d, W_COUNT);
+}
 
 static inline bool
 under(const struct slot *low, const struct slot *high)
@@ -417,8 +441,8 @@ make_plan(struct dice *d, struct cedar_scratch *s, struct plan *p, unsigned shar
 {
     memset(p, 0, sizeof *p);
     for (size_t i = 0; i < LEAF_SLOTS; i++)
-        if (roll(d, 6))
-            p->value[i] = some_value(d, s, roll(d, 8) ? slots[i].kind : roll(d, W_COUNT));
+        if (roll(d, 6) || (d->typed && slots[i].required))
+            p->value[i] = some_value(d, s, some_kind(d, slots[i].kind, 8));
     for (size_t i = 0; i < SLOTS; i++) {
         unsigned rare = i < LEAF_SLOTS ? 1 : i + 1 == SLOTS ? 8 : 4;
         p->unknown[i] = roll(d, 100) < share / rare;
@@ -444,14 +468,15 @@ static inline struct cedar_value *
 build(struct dice *d, struct cedar_scratch *s, const struct plan *p, const struct slot *at)
 {
     struct cedar_value *record = cedar_record(s);
-    static const struct slot input = {{"input"}, 1, W_RECORD}, deep = {{"input", "deep"}, 2, W_RECORD};
+    static const struct slot input = {{"input"}, 1, W_RECORD, true}, deep = {{"input", "deep"}, 2, W_RECORD};
     for (size_t i = 0; i < LEAF_SLOTS; i++) {
         const struct cedar_value *v = p->value[i];
         if (slots[i].n != at->n + 1 || !under(&slots[i], at))
             continue;
         if (covered(p, i)) {
             bool sure = p->unknown[i] && p->present[i];
-            v = d && (sure || roll(d, 4)) ? some_value(d, s, roll(d, 3) ? slots[i].kind : roll(d, W_COUNT)) : NULL;
+            sure |= d && d->typed && slots[i].required;
+            v = d && (sure || roll(d, 4)) ? some_value(d, s, some_kind(d, slots[i].kind, 3)) : NULL;
         }
         if (v)
             cedar_record_put(s, record, str(slots[i].path[at->n]), (struct cedar_value *)(uintptr_t)v);
@@ -463,8 +488,8 @@ build(struct dice *d, struct cedar_scratch *s, const struct plan *p, const struc
     struct cedar_value *v = NULL;
     if (!covered(p, index))
         v = build(d, s, p, next);
-    else if (d && ((p->unknown[index] && p->present[index]) || roll(d, 4)))
-        v = roll(d, 2) ? build(d, s, p, next) : some_value(d, s, roll(d, W_COUNT));
+    else if (d && (d->typed || (p->unknown[index] && p->present[index]) || roll(d, 4)))
+        v = d->typed || roll(d, 2) ? build(d, s, p, next) : some_value(d, s, roll(d, W_COUNT));
     if (v)
         cedar_record_put(s, record, str(next->path[at->n]), v);
     return record;
@@ -508,7 +533,7 @@ some_attributes(struct dice *d, struct cedar_scratch *s, size_t i)
     struct cedar_value *r = cedar_record(s);
     for (size_t k = 0; i < 6 && k < 6; k++)
         if (roll(d, 3))
-            cedar_record_put(s, r, str(names[k].name), some_value(d, s, roll(d, 6) ? names[k].kind : roll(d, W_COUNT)));
+            cedar_record_put(s, r, str(names[k].name), some_value(d, s, some_kind(d, names[k].kind, 6)));
     return r;
 }
 
@@ -517,7 +542,7 @@ some_tags(struct dice *d, struct cedar_scratch *s)
 {
     struct cedar_value *r = cedar_record(s);
     if (roll(d, 2))
-        cedar_record_put(s, r, str("k"), some_value(d, s, roll(d, 3) ? W_STRING : roll(d, W_COUNT)));
+        cedar_record_put(s, r, str("k"), some_value(d, s, some_kind(d, W_STRING, 3)));
     return r;
 }
 
@@ -614,7 +639,7 @@ some_variable(struct dice *d, unsigned which, unsigned share)
 {
     static const size_t first[] = {0, 6, 4}, count[] = {2, 2, 2};
     struct cedar_partial_uid u = {CEDAR_KNOWN, world_uid(first[which] + roll(d, (unsigned)count[which]))};
-    if (roll(d, 8) == 0)
+    if (roll(d, 8) == 0 && !(d->typed && which == 1))
         u.uid.id = str("zz");
     if (roll(d, 100) < share)
         u.known = roll(d, 3) ? CEDAR_KNOWN_TYPE : CEDAR_UNKNOWN;
@@ -622,15 +647,17 @@ some_variable(struct dice *d, unsigned which, unsigned share)
 }
 
 static inline struct cedar_uid
-complete_uid(struct dice *d, const struct cedar_partial_uid *u)
+complete_uid(struct dice *d, const struct cedar_partial_uid *u, unsigned which)
 {
+    static const char *const applies[][2] = {{"U", "G"}, {"Action", "Action"}, {"R", "R"}};
+    static const char *const actions[] = {"x", "y"};
     static const char *const types[] = {"U", "G", "R", "Action", "V"};
     static const char *const ids[] = {"a", "b", "zz", "low", "top", "r", "box", "x", "y", "g", "q"};
     struct cedar_uid c = u->uid;
     if (u->known == CEDAR_UNKNOWN)
-        c.type = str(PICK(d, types));
+        c.type = str(d->typed ? applies[which][roll(d, 2)] : PICK(d, types));
     if (u->known != CEDAR_KNOWN)
-        c.id = str(PICK(d, ids));
+        c.id = str(d->typed && which == 1 ? PICK(d, actions) : PICK(d, ids));
     return c;
 }
 
@@ -646,6 +673,7 @@ struct partial_case {
     struct cedar_str paths[SLOTS][3];
     struct cedar_unknown_entity entities[WORLD];
     struct cedar_partial_options options;
+    struct cedar_schema *schema;
     struct cedar_scratch *scratch, *each;
 };
 
@@ -675,6 +703,9 @@ case_from(struct dice *d, struct partial_case *c, struct cedar_str text)
         return cedar_policies_unref(c->policies), false;
     c->scratch = cedar_scratch_new(0);
     c->each = cedar_scratch_new(0);
+    d->typed = roll(d, 2);
+    if (d->typed && !cedar_schema_parse(str(case_schema), "case", &c->schema, &error))
+        abort();
     make_world(d, c->scratch, &c->world, roll(d, 3) == 0);
     c->store = store_of(&c->world);
     make_plan(d, c->scratch, &c->plan, PICK(d, shares));
@@ -688,6 +719,7 @@ case_from(struct dice *d, struct partial_case *c, struct cedar_str text)
     c->options.n_unknown = unknown_entities(&c->world, c->entities);
     c->options.open = c->world.open;
     c->options.fail_closed = roll(d, 2);
+    c->options.schema = c->schema;
     return true;
 }
 
@@ -706,6 +738,7 @@ case_free(struct partial_case *c)
 {
     cedar_policies_unref(c->policies);
     cedar_entities_unref(c->store);
+    cedar_schema_unref(c->schema);
     cedar_scratch_free(c->scratch);
     cedar_scratch_free(c->each);
 }
@@ -751,9 +784,9 @@ complete(struct dice *d, struct partial_case *c)
 {
     struct completion x;
     struct world w = complete_world(d, c->each, &c->world);
-    x.request.principal = complete_uid(d, &c->request.principal);
-    x.request.action = complete_uid(d, &c->request.action);
-    x.request.resource = complete_uid(d, &c->request.resource);
+    x.request.principal = complete_uid(d, &c->request.principal, 0);
+    x.request.action = complete_uid(d, &c->request.action, 1);
+    x.request.resource = complete_uid(d, &c->request.resource, 2);
     x.request.context = context_of(d, c->each, &c->plan);
     x.store = store_of(&w);
     return x;
@@ -901,6 +934,7 @@ queries_law(struct dice *d, struct partial_case *c, unsigned which)
     struct cedar_candidates found;
     struct cedar_error error;
     struct cedar_uid among[WORLD];
+    static const size_t fit[][5] = {{0, 1, 2, 3, 8}, {6, 7, 6, 7, 6}, {4, 5, 4, 5, 4}};
     const char *wrong = NULL;
     for (size_t i = 0; i < WORLD; i++)
         among[i] = world_uid(i);
@@ -909,7 +943,7 @@ queries_law(struct dice *d, struct partial_case *c, unsigned which)
     for (unsigned n = 0; n < 6 && wrong == NULL; n++) {
         struct completion x = complete(d, c);
         struct cedar_uid *asked = which == 0 ? &x.request.principal : which == 1 ? &x.request.action : &x.request.resource;
-        *asked = among[roll(d, WORLD)];
+        *asked = among[d->typed ? PICK(d, fit[which]) : roll(d, WORLD)];
         wrong = query_law(c, &found, asked, &x);
         cedar_entities_unref(x.store);
         cedar_scratch_reset(c->each);
