@@ -6,10 +6,13 @@ CRASH_RUNS ?= 200
 SOAK_SECONDS ?= 7200
 export PREFIX KEEP FUZZ_SECONDS CRASH_RUNS SOAK_SECONDS
 
-.PHONY: help build demo test check bench install format asan tsan fuzz peers soak clean
+N ?= 1000000
+SEED ?= 1
+
+.PHONY: help build demo test check bench install format asan tsan fuzz peers cedar-diff cedar-corpus cedar-coverage soak clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: ## two agents get a task, use it, are refused what is outside it, and lose it (KEEP=1: leaves the server up)
 	@scripts/demo.sh
@@ -44,6 +47,15 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (20)
 
 peers: ## the published Cedar corpus, from the folder CEDAR_DATA
 	@scripts/peers.sh
+
+cedar-diff: ## N (1,000,000) generated calls to our Cedar engine and to the official one, from SEED (1), every answer compared
+	@scripts/cedar-diff.sh "$(N)" "$(SEED)"
+
+cedar-corpus: ## every case of the folder D, in the official corpus format, against our Cedar engines
+	@scripts/cedar-corpus.sh "$(D)"
+
+cedar-coverage: ## MC/DC coverage of the Cedar engine: unit tests, generated cases and, with CEDAR_DATA, the corpus
+	@scripts/cedar-coverage.sh
 
 soak: ## fuzz targets for SOAK_SECONDS (2 h) in all, then CRASH_RUNS (200) kills of the server
 	@scripts/soak.sh

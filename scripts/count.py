@@ -42,6 +42,12 @@ def pytest(text):
     return count("passed"), count("failed") + count("errors?"), count("skipped") + count("xfailed") + count("xpassed")
 
 
+def cedar(text):
+    """Every call that the official engine and ours answered is a check; they are one test by kind of call."""
+    kinds = re.findall(r"^(\w+) +(\d+) +(\d+) +(\d+) +\d+ +\d+ +\d+ +\d+$", text, re.M)
+    return sum(int(k[3]) == 0 and int(k[1]) > 0 for k in kinds), sum(int(k[3]) > 0 for k in kinds), 0
+
+
 def main(folder):
     failed_parts = read(folder, "failed").split()
     parts = {
@@ -49,6 +55,7 @@ def main(folder):
         "the same under ASan and UBSan": ("asan", cmocka(read(folder, "asan-log.txt"))),
         "fuzz targets": ("fuzz", fuzz(read(folder, "fuzz.txt"))),
         "real clients and servers, docs": ("real", pytest(read(folder, "real.txt"))),
+        "Cedar beside the official engine": ("cedar", cedar(read(folder, "cedar.txt"))),
         "demo": ("demo", (int("demo" not in failed_parts and read(folder, "demo.txt") != ""), 0, 0)),
     }
     total = [0, 0, 0]

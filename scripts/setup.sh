@@ -1,7 +1,7 @@
 #!/bin/bash
 # Install what a target of the Makefile needs, and say what and why. Quick when everything is there; may be run again at any time.
 #
-#     scripts/setup.sh GROUP…      core: compiler, Meson, libraries    node: official MCP clients and servers, and a Node for them
+#     scripts/setup.sh GROUP…      core: compiler, Meson, libraries    node: official MCP clients and servers, the official Cedar engine, a Node for them
 #                                  python: pytest and the MCP SDK      clang: fuzzing, ThreadSanitizer
 #                                  format: clang-format                bench: the peers of `make bench`
 #
@@ -114,7 +114,7 @@ fresh() {
 node_install() {
     local from=tests/real to=build/node node sqlite include
     fresh $to/.stamp $from/package.json $from/package-lock.json scripts/setup.sh && return 0
-    say "installing MCP clients, servers and Node into $to (npm ci, versions of $from/package-lock.json)"
+    say "installing MCP clients and servers, the official Cedar engine and Node into $to (npm ci, versions of $from/package-lock.json)"
     rm -rf $to
     mkdir -p $to
     cp $from/package.json $from/package-lock.json $to

@@ -37,6 +37,7 @@ part asan scripts/sanitize.sh asan
 cp build/asan/meson-logs/testlog.txt $out/asan-log.txt 2>/dev/null
 FUZZ_SECONDS=${TEST_FUZZ_SECONDS:-5} part fuzz scripts/fuzz.sh
 part real build/venv/bin/python -m pytest tests/real -q -ra --tb=short -p no:cacheprovider
+part cedar scripts/cedar-diff.sh "${TEST_CEDAR_CALLS:-20000}"
 part demo scripts/demo.sh
 echo
 exec python3 scripts/count.py $out
