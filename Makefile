@@ -45,8 +45,8 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (20)
 	@scripts/setup.sh core clang
 	@scripts/fuzz.sh
 
-peers: ## the published Cedar corpus, from the folder CEDAR_DATA
-	@scripts/peers.sh
+peers: ## Cedar: the published corpus from the folder CEDAR_DATA, then N (1,000,000) generated calls beside the official engine
+	@N="$(N)" scripts/peers.sh
 
 cedar-diff: ## N (1,000,000) generated calls to our Cedar engine and to the official one, from SEED (1), every answer compared
 	@scripts/cedar-diff.sh "$(N)" "$(SEED)"

@@ -1,5 +1,7 @@
 #!/bin/bash
-# Our Cedar engine against the corpus that the Cedar project publishes: CEDAR_DATA names the folder that holds corpus-tests.tar.gz.
+# Our Cedar engine beside the official one. CEDAR_DATA names the folder that holds corpus-tests.tar.gz (from the cedar-integration-tests
+# repository) and, where there is one, the official engine's answers as golden-4.13.0.jsonl.gz: the corpus, with every finding of the
+# validator. Then N generated calls (1,000,000).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -7,3 +9,5 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh core
 [ -n "${CEDAR_DATA:-}" ] || die "set CEDAR_DATA to a folder that holds corpus-tests.tar.gz (from the cedar-integration-tests repository)"
 tests/conformance/cedar.sh "$CEDAR_DATA"
+tests/conformance/cedar_validation.sh "$CEDAR_DATA"
+scripts/cedar-diff.sh "${N:-1000000}"

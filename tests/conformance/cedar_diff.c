@@ -286,6 +286,7 @@ peer_start(void)
     if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0 || (peer.pid = fork()) < 0)
         stop("pipe");
     if (peer.pid == 0) {
+        signal(SIGINT, SIG_IGN);
         dup2(to[0], 0);
         dup2(from[1], 1);
         execlp(node ? node : "node", "node", oracle, (char *)NULL);
@@ -343,8 +344,11 @@ pump(size_t most)
 {
     while (peer.n > most || peer.out.n > 0) {
         struct pollfd fds[] = {{peer.from, POLLIN, 0}, {peer.to, peer.out.n ? POLLOUT : 0, 0}};
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+        if (poll(fds, 2, -1) < 0) {
+            if (errno == EINTR)
+                continue;
             stop("poll");
+        }
         if (fds[1].revents & POLLOUT) {
             ssize_t n = write(peer.to, peer.out.at, peer.out.n);
             if (n < 0 && errno != EAGAIN)
@@ -410,15 +414,25 @@ print_tallies(void)
            texts_agree, sum[LIMIT], sum[TRAP]);
 }
 
+/* ^C: no new calls; the sums of what was compared. */
+static volatile sig_atomic_t interrupted;
+
+static void
+on_interrupt(int sig)
+{
+    interrupted = sig;
+}
+
 static int
 run(void)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, on_interrupt);
     signal(SIGSEGV, on_death);
     signal(SIGABRT, on_death);
     us = calls_new();
     peer_start();
-    for (; made < wanted; seed++) {
+    for (; made < wanted && !interrupted; seed++) {
         struct choice c = {.state = seed};
         generate_group(&c, emit, NULL);
     }

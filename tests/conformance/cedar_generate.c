@@ -400,7 +400,7 @@ call_decisions(struct group *g)
         make_entities(g);
         call_entities(g, false);
         call_entities(g, true);
-        call_asks(g, schema, 8);
+        call_asks(g, schema, 16);
         call_partial(g);
     }
     for (unsigned i = 0; i < 4; i++)
