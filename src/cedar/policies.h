@@ -34,7 +34,7 @@ void policy_write(struct buf *b, const struct policy *p);
 void expr_print(struct buf *b, const struct expr *e);
 void scope_print(struct buf *b, const struct scope *s, const char *variable);
 /* policy_annotations(p, list): its annotations in the order of their keys; room for POLICY_ANNOTATIONS_MAX. Returns how many. */
-#define POLICY_ANNOTATIONS_MAX 64u
+#define POLICY_ANNOTATIONS_MAX 256u
 size_t policy_annotations(const struct policy *p, const struct annotation **list);
 
 #endif
