@@ -116,7 +116,7 @@ value_to(struct compiler *c, uint32_t term, unsigned d)
         return;
     if (t->op == EXPR_LITERAL || t->op == EXPR_VARIABLE)
         emit(c, (struct code){CODE_MOVE, (uint16_t)d, operand(c, term, d), 0, 0});
-    else if (t->chunk != NO_VERTEX)
+    else if (t->chunk != NO_VERTEX && t->weight >= WEIGHT_SHARED)
         emit(c, (struct code){CODE_TERM, (uint16_t)d, 0, 0, t->chunk});
     else
         expression(c, term, d);
@@ -246,7 +246,7 @@ static void
 test(struct compiler *c, uint32_t term, bool want)
 {
     const struct vertex *t = &c->t->at[term];
-    if (t->op == EXPR_NOT && t->chunk == NO_VERTEX) {
+    if (t->op == EXPR_NOT && (t->chunk == NO_VERTEX || t->weight < WEIGHT_SHARED)) {
         test(c, t->kid[0], !want);
         return;
     }
@@ -299,11 +299,11 @@ chunk_of(struct compiler *c, uint32_t term, bool remember)
     t->chunk = (uint32_t)c->chunks.n - 1;
 }
 
-/* What is asked for more than once is worth remembering, unless it costs nothing. */
+/* What is asked for more than once is worth remembering, unless it costs little. */
 static bool
 is_shared(const struct vertex *t)
 {
-    return (t->uses > 1 || t->guards > 1) && t->op != EXPR_LITERAL && t->op != EXPR_VARIABLE;
+    return (t->uses > 1 && t->weight >= WEIGHT_SHARED) || (t->guards >= GROUP_MIN && t->op != EXPR_LITERAL && t->op != EXPR_VARIABLE);
 }
 
 /* Numbers of terms put operands first, so a chunk finds those it calls made. */

@@ -133,7 +133,9 @@ static bool
 consider(struct deciding *d, size_t policy)
 {
     const struct verdict *w = &d->e->index.verdicts[policy];
-    return (w->check && !matches(d, &d->e->rules[policy])) || evaluate(d, w, policy);
+    if ((w->principal && w->principal != d->asked[VARIABLE_PRINCIPAL].type) || (w->resource && w->resource != d->asked[VARIABLE_RESOURCE].type))
+        return true;
+    return evaluate(d, w, policy);
 }
 
 /* Marks come out in the order of the set; they are cleared on the way, whatever happens. */

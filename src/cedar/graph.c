@@ -128,6 +128,30 @@ make_room(struct graph *t)
     return true;
 }
 
+#define WEIGHT_MAX 1000u
+
+static uint32_t
+weight_of(enum expr_op op)
+{
+    switch (op) {
+    case EXPR_LITERAL:
+    case EXPR_VARIABLE:
+        return 0;
+    case EXPR_IN:
+    case EXPR_LIKE:
+    case EXPR_CALL:
+    case EXPR_CONTAINS:
+    case EXPR_SET:
+    case EXPR_RECORD:
+        return 3;
+    case EXPR_CONTAINS_ALL:
+    case EXPR_CONTAINS_ANY:
+        return 6;
+    default:
+        return 1;
+    }
+}
+
 /* The term like ${like}, which is copied when it is new; its list of operands is copied, too. */
 static uint32_t
 add(struct graph *t, struct vertex like)
@@ -141,10 +165,14 @@ add(struct graph *t, struct vertex like)
     uint32_t *kids = arena_list(t->values->a, like.n, sizeof *kids);
     if (kids == NULL)
         return NO_VERTEX;
+    like.weight = weight_of(like.op);
     for (uint32_t i = 0; i < like.n; i++) {
         kids[i] = like.kid[i];
         t->at[kids[i]].uses++;
+        like.weight += t->at[kids[i]].weight;
     }
+    if (like.weight > WEIGHT_MAX)
+        like.weight = WEIGHT_MAX;
     like.kid = kids;
     like.uses = like.guards = 0;
     like.chunk = NO_VERTEX;

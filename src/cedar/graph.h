@@ -22,10 +22,15 @@ struct vertex {
     };
     uint32_t hash;
     uint32_t uses;   /* terms and policies it is part of */
-    uint32_t guards; /* policies that the index reaches by its value */
+    uint32_t guards; /* policies that the index may reach by its value */
+    uint32_t weight; /* about how much work it is: 1 for an attribute or a comparison */
     uint32_t chunk;  /* its chunk, or NO_VERTEX */
 };
 #define NO_VERTEX UINT32_MAX
+/* Policies that test a term before the index groups them by it. */
+#define GROUP_MIN 4u
+/* The weight from which a term that is used more than once is worth remembering: else it is computed again where it is used. */
+#define WEIGHT_SHARED 4u
 
 struct graph {
     struct interner *values; /* everything is interned here, and its arena used */

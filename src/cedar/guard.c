@@ -18,7 +18,7 @@ is_literal(const struct graph *g, uint32_t vertex)
 static void
 set(struct guard *out, enum guard_kind kind, uint32_t term, const struct cedar_value *const *literals, size_t n)
 {
-    *out = (struct guard){kind, true, term, literals, n};
+    *out = (struct guard){kind, true, term, NULL, literals, n};
 }
 
 /* term == literal, either way round. */
@@ -77,6 +77,23 @@ compare(const struct graph *g, const struct vertex *v, struct guard *out)
         set(out, (left ? turned : kinds)[v->op - EXPR_LESS], v->kid[left], literal, 1);
 }
 
+static void
+has(const struct graph *g, const struct vertex *v, struct guard *out)
+{
+    const struct cedar_value *name = v->names.n == 1 && !is_literal(g, v->kid[0]) ? intern_find_str(g->values, v->names.at[0]) : NULL;
+    if (name)
+        *out = (struct guard){GUARD_HAS, true, v->kid[0], name, NULL, 1};
+}
+
+/* What a pattern begins with. A pattern that begins with anything is left to be matched. */
+static void
+like(const struct graph *g, const struct vertex *v, struct guard *out)
+{
+    struct cedar_str first = v->names.at[0];
+    if (first.n > 0 && first.n <= LIKE_MAX && !is_literal(g, v->kid[0]))
+        *out = (struct guard){GUARD_LIKE, true, v->kid[0], intern_find_str(g->values, first), NULL, 1};
+}
+
 void
 guard_of(const struct graph *g, uint32_t condition, unsigned level, struct guard *out)
 {
@@ -95,6 +112,12 @@ guard_of(const struct graph *g, uint32_t condition, unsigned level, struct guard
         break;
     case EXPR_CONTAINS:
         contains(g, v, out);
+        break;
+    case EXPR_HAS:
+        has(g, v, out);
+        break;
+    case EXPR_LIKE:
+        like(g, v, out);
         break;
     case EXPR_LESS:
     case EXPR_LESS_EQUAL:

@@ -113,6 +113,34 @@ mark_ordered(const struct marking *k, const struct group *g, int64_t v)
 }
 
 static void
+mark_has(const struct marking *k, const struct group *g, const struct cedar_value *v)
+{
+    if (v->kind == VALUE_ENTITY) {
+        const struct node *n = machine_node(k->m, v);
+        const struct node *facts = n ? machine_facts(k->m, n) : NULL;
+        if (facts == NULL || !facts->known)
+            return;
+        v = facts->attributes;
+    }
+    for (size_t i = 0; i < v->record.n; i++) {
+        struct cedar_value name = {.kind = VALUE_STRING, .text = v->record.at[i].key};
+        mark_equal(k, g, &name);
+    }
+}
+
+static void
+mark_like(const struct marking *k, const struct group *g, struct cedar_str text)
+{
+    for (uint64_t lengths = g->lengths; lengths; lengths &= lengths - 1) {
+        size_t n = (size_t)__builtin_ctzll(lengths);
+        if (n > text.n)
+            return;
+        struct cedar_value first = {.kind = VALUE_STRING, .text = {text.at, n}};
+        mark_equal(k, g, &first);
+    }
+}
+
+static void
 mark_passing(const struct marking *k, const struct group *g, const struct cedar_value *v)
 {
     switch (g->kind) {
@@ -128,6 +156,12 @@ mark_passing(const struct marking *k, const struct group *g, const struct cedar_
     case GUARD_CONTAINS:
         for (size_t i = 0; i < v->set.n; i++)
             mark_equal(k, g, v->set.at[i]);
+        return;
+    case GUARD_HAS:
+        mark_has(k, g, v);
+        return;
+    case GUARD_LIKE:
+        mark_like(k, g, v->text);
         return;
     default:
         mark_ordered(k, g, v->number);
@@ -146,6 +180,10 @@ takes(const struct group *g, const struct cedar_value *v)
         return v->kind == VALUE_ENTITY;
     case GUARD_CONTAINS:
         return v->kind == VALUE_SET;
+    case GUARD_LIKE:
+        return v->kind == VALUE_STRING;
+    case GUARD_HAS:
+        return v->kind == VALUE_RECORD || v->kind == VALUE_ENTITY;
     default:
         return v->kind == g->ordered;
     }
@@ -232,24 +270,25 @@ mark_type(const struct marking *k, const struct typed *at, size_t n, const char 
 static void
 mark_part(const struct marking *k, const struct asked *who, enum under itself)
 {
-    if (who->node == NULL)
+    bool above = k->x->stands[itself + 1];
+    if (who->node == NULL || (!above && !k->x->stands[itself]))
         return;
     const struct spot *s = spot(k->x, who->node->number);
     if (s) {
         mark_branches(k, &s->under[itself]);
         mark_branches(k, &s->under[itself + 1]);
     }
-    for (uint32_t i = 0; i < who->facts->n_ancestors; i++)
+    for (uint32_t i = 0; above && i < who->facts->n_ancestors; i++)
         if ((s = spot(k->x, who->facts->ancestors[i])) != NULL)
             mark_branches(k, &s->under[itself + 1]);
 }
 
 static void
-look_at_other(struct marking *k, const struct asked *other)
+look_at_other(struct marking *k, const struct asked *other, bool needed)
 {
     k->other = other;
     k->other_mask = 0;
-    if (other->node == NULL)
+    if (other->node == NULL || !needed)
         return;
     k->other_mask = UINT64_C(1) << (other->node->number & 63);
     for (uint32_t i = 0; i < other->facts->n_ancestors; i++)
@@ -292,9 +331,9 @@ index_mark(const struct index *x, struct machine *m, const struct asked asked[3]
     struct marking k = {.x = x, .m = m, .words = m->desk->words, .actions = few};
     if (!look_at_action(&k, &asked[VARIABLE_ACTION]))
         return false;
-    look_at_other(&k, resource);
+    look_at_other(&k, resource, x->others[0]);
     mark_part(&k, principal, UNDER_PRINCIPAL_ITSELF);
-    look_at_other(&k, principal);
+    look_at_other(&k, principal, x->others[1]);
     mark_part(&k, resource, UNDER_RESOURCE_ITSELF);
     mark_type(&k, x->principals, x->n_principals, principal->type);
     mark_type(&k, x->resources, x->n_resources, resource->type);

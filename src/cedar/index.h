@@ -35,6 +35,8 @@ enum guard_kind {
     GUARD_EQUAL,    /* the term is one of the literals */
     GUARD_IN,       /* the term is one of the literals, all entities, or below it */
     GUARD_CONTAINS, /* the term is a set with the literal in it */
+    GUARD_LIKE,     /* the term is a string that begins with the literal, of at most LIKE_MAX bytes */
+    GUARD_HAS,      /* the term is a record or entity with an attribute of the literal's name */
     GUARD_LESS,     /* the term is less than the literal, which is ordered */
     GUARD_LESS_EQUAL,
     GUARD_GREATER,
@@ -45,12 +47,13 @@ struct guard {
     enum guard_kind kind;
     bool want;
     uint32_t term; /* vertex */
-    const struct cedar_value *const *literals;
+    const struct cedar_value *one, *const *literals; /* NULL: only ${one} */
     size_t n;
 };
 
 /* guard_of(g, condition, level, out): what the test number ${level} of a condition is; GUARD_NONE past the last. */
 void guard_of(const struct graph *g, uint32_t condition, unsigned level, struct guard *out);
+#define LIKE_MAX 63u
 /* Levels of tests that the index looks at. */
 #define GUARD_LEVELS 4u
 
@@ -65,10 +68,11 @@ struct item {
 };
 #define OTHER_ITSELF (UINT32_C(1) << 31)
 
-/* What is left to do for a policy that the index led to. */
+/* What is left to do for a policy that the index led to: types of its scope to compare, NULL for none, and its condition. */
 struct verdict {
+    const char *principal, *resource;
     uint32_t chunk;
-    bool forbid, check, always; /* check: its scope has more to it; always: it has no condition */
+    bool forbid, always; /* always: it has no condition */
 };
 
 /* Policies that wait for the same: those to look at in any case, and groups that test a term. Ranges of ${items} and ${groups}. */
@@ -88,6 +92,7 @@ struct group {
     uint32_t all, n_all;  /* every policy of it, in ${items} */
     uint32_t entry, n;    /* its table (n: a power of two) or sorted list in ${entries}; GUARD_TRUTH: buckets for false and true */
     enum value_kind ordered; /* of the literals, for comparisons */
+    uint64_t lengths;        /* GUARD_LIKE: bit n: there is a literal of n bytes */
 };
 #define TERM_IS_VARIABLE (UINT32_C(1) << 31)
 
@@ -126,6 +131,8 @@ struct index {
     struct entry *entries;
     struct item *items;
     struct verdict *verdicts; /* of every policy */
+    bool stands[UNDER_ANY + 1]; /* does any policy stand there? */
+    bool others[2];             /* has an item under a principal, under a resource an ${other}? */
     size_t n_spots, n_principals, n_resources, n_branches, n_buckets, n_groups, n_entries, n_items, n_actions;
 };
 

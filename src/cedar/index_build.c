@@ -77,7 +77,7 @@ add_tests(struct builder *b, struct growing *tests, struct growing *plain, uint3
     guard_of(b->g, b->rules[policy].condition, level, &guard);
     const struct vertex *v = guard.kind == GUARD_NONE ? NULL : &b->g->at[guard.term];
     bool hopeless = guard.kind != GUARD_TRUTH && guard.n == 0; /* [].contains(x): never true, but x may fault */
-    if (level >= GUARD_LEVELS || v == NULL || hopeless || (v->op != EXPR_VARIABLE && (v->chunk == NO_VERTEX || v->guards < 2))) {
+    if (level >= GUARD_LEVELS || v == NULL || hopeless || (v->op != EXPR_VARIABLE && (v->chunk == NO_VERTEX || v->guards < GROUP_MIN))) {
         uint32_t *to = growing_add(plain, 1, sizeof *to);
         if (to)
             *to = policy;
@@ -88,7 +88,7 @@ add_tests(struct builder *b, struct growing *tests, struct growing *plain, uint3
         struct tested *to = growing_add(tests, 1, sizeof *to);
         if (to == NULL)
             return;
-        *to = (struct tested){policy, guard.term, 0, guard.kind, guard.want, guard.n ? guard.literals[i] : NULL};
+        *to = (struct tested){policy, guard.term, 0, guard.kind, guard.want, guard.literals ? guard.literals[i] : guard.one};
     }
 }
 
@@ -187,20 +187,30 @@ make_group(struct builder *b, const struct tested *t, size_t n, unsigned level)
     struct item *all = growing_add(&b->items, n, sizeof *all);
     for (size_t i = 0; all && i < n; i++)
         all[i] = (struct item){t[i].policy, b->others[t[i].policy]};
+    for (size_t i = 0; g.kind == GUARD_LIKE && i < n; i++)
+        g.lengths |= UINT64_C(1) << t[i].literal->text.n;
     g.all = (uint32_t)(b->items.n - n);
     g.n_all = (uint32_t)n;
     make_entries(b, &g, t, n, level);
     return g;
 }
 
-/* A test that one policy alone makes is quicker made by the policy. */
+/* A test that few policies make is quicker made by them: then they go to the plain ones, each once. */
 static bool
-alone(const struct tested *t, size_t n)
+too_few(const struct tested *t, size_t n, struct growing *plain)
 {
-    size_t same = 1;
-    while (same < n && t[same].policy == t[0].policy)
-        same++;
-    return same == n;
+    uint32_t seen[GROUP_MIN];
+    size_t n_seen = 0;
+    for (size_t i = 0, k; i < n; i++) {
+        for (k = 0; k < n_seen && seen[k] != t[i].policy; k++)
+            ;
+        if (k == n_seen && (seen[n_seen++] = t[i].policy, n_seen == GROUP_MIN))
+            return false;
+    }
+    uint32_t *to = growing_add(plain, n_seen, sizeof *to);
+    for (size_t k = 0; to && k < n_seen; k++)
+        to[k] = seen[k];
+    return true;
 }
 
 static void
@@ -213,11 +223,7 @@ make_groups(struct builder *b, struct bucket *bucket, struct growing *tests, str
     for (size_t i = 0, run; i < tests->n; i += run) {
         for (run = 1; i + run < tests->n && by_group(&t[i], &t[i + run]) == 0; run++)
             ;
-        bool single = alone(&t[i], run);
-        uint32_t *to = single ? growing_add(plain, 1, sizeof *to) : NULL;
-        if (to)
-            *to = t[i].policy;
-        struct group *g = single ? NULL : growing_add(&groups, 1, sizeof *g);
+        struct group *g = too_few(&t[i], run, plain) ? NULL : growing_add(&groups, 1, sizeof *g);
         if (g)
             *g = make_group(b, &t[i], run, level);
     }
@@ -231,6 +237,7 @@ make_groups(struct builder *b, struct bucket *bucket, struct growing *tests, str
 }
 
 /* Recursion: at most GUARD_LEVELS. Few policies are not worth a test before theirs. */
+#define BUCKET_MIN 8
 static uint32_t
 make_bucket(struct builder *b, const uint32_t *policies, size_t n, unsigned level)
 {
@@ -238,7 +245,7 @@ make_bucket(struct builder *b, const uint32_t *policies, size_t n, unsigned leve
     struct bucket made = {0, 0, 0, 0};
     for (size_t i = 0; i < n; i++)
         if (i == 0 || policies[i] != policies[i - 1])
-            add_tests(b, &tests, &plain, policies[i], n < 3 ? GUARD_LEVELS : level);
+            add_tests(b, &tests, &plain, policies[i], n < BUCKET_MIN || b->others[policies[i]] != NOTHING ? GUARD_LEVELS : level);
     make_groups(b, &made, &tests, &plain, level);
     made.plain = add_items(b, plain.at, plain.n);
     made.n_plain = (uint32_t)plain.n;
@@ -303,14 +310,12 @@ other(const struct rule *r, enum under under)
     return r->node[part] | (r->scope[part] == SCOPE_EQUAL ? OTHER_ITSELF : 0);
 }
 
-/* Types that neither the place in the index nor the item sees to. */
-static bool
-needs_check(const struct rule *r, enum under under)
+/* The type that a part of a scope asks for, unless the policy stands under just that. */
+static const char *
+type_left(const struct rule *r, int part, enum under under, enum under seen_to)
 {
-    enum scope_kind principal = r->scope[VARIABLE_PRINCIPAL], resource = r->scope[VARIABLE_RESOURCE];
-    if (principal == SCOPE_IS_IN || resource == SCOPE_IS_IN)
-        return true;
-    return (principal == SCOPE_IS && under != UNDER_PRINCIPAL_TYPE) || (resource == SCOPE_IS && under != UNDER_RESOURCE_TYPE);
+    bool typed = r->scope[part] == SCOPE_IS || r->scope[part] == SCOPE_IS_IN;
+    return typed && under != seen_to ? r->type[part] : NULL;
 }
 
 static struct spot *
@@ -345,7 +350,11 @@ add_stands(struct builder *b, uint32_t policy)
     enum under under = choose(b, r);
     bool any = r->scope[VARIABLE_ACTION] == SCOPE_ANY, itself = r->scope[VARIABLE_ACTION] == SCOPE_EQUAL;
     b->others[policy] = other(r, under);
-    b->x->verdicts[policy] = (struct verdict){r->chunk, r->forbid, needs_check(r, under), b->g->at[r->condition].n == 0};
+    b->x->stands[under] = true;
+    b->x->others[under >= UNDER_RESOURCE_ITSELF] |= b->others[policy] != NOTHING;
+    b->x->verdicts[policy] =
+        (struct verdict){type_left(r, VARIABLE_PRINCIPAL, under, UNDER_PRINCIPAL_TYPE), type_left(r, VARIABLE_RESOURCE, under, UNDER_RESOURCE_TYPE),
+                         r->chunk, r->forbid, b->g->at[r->condition].n == 0};
     for (uint32_t i = 0; i < (any ? 1 : r->n_actions); i++) {
         struct stand s = {under, any ? 0 : action_number(b, b->actions[r->node[VARIABLE_ACTION] + i], itself), policy, key(r, under)};
         struct stand *to = growing_add(&b->stands, 1, sizeof *to);

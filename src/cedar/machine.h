@@ -28,10 +28,22 @@ struct machine {
  */
 const struct cedar_value *machine_run(struct machine *m, uint32_t chunk, const char **text);
 
-/* The node that ${v}, an entity, is known by; NULL when nothing knows it. */
-const struct node *machine_node(const struct machine *m, const struct cedar_value *v);
-/* What is known about ${n} in this request. */
-const struct node *machine_facts(const struct machine *m, const struct node *n);
+/* The node that ${v}, an entity, is known by; NULL when nothing knows it. machine_facts: what is known about ${n} in this request. */
+const struct node *machine_find(const struct machine *m, const struct cedar_value *v);
+const struct node *machine_overlaid(const struct machine *m, const struct node *n);
+
+static inline const struct node *
+machine_node(const struct machine *m, const struct cedar_value *v)
+{
+    const struct node *n = value_node(v);
+    return n ? n : machine_find(m, v);
+}
+
+static inline const struct node *
+machine_facts(const struct machine *m, const struct node *n)
+{
+    return m->overlay.set == NULL ? n : machine_overlaid(m, n);
+}
 
 /* overlay_make(m, set): false when memory ran out, or ${set} has an entity that the store knows or names as a parent. */
 bool overlay_make(struct machine *m, const struct cedar_entities *set);

@@ -2,11 +2,9 @@
 #include "cedar/machine.h"
 
 const struct node *
-machine_node(const struct machine *m, const struct cedar_value *v)
+machine_find(const struct machine *m, const struct cedar_value *v)
 {
-    const struct node *n = value_node(v);
-    if (n == NULL)
-        n = intern_find_uid(m->table, &v->uid);
+    const struct node *n = intern_find_uid(m->table, &v->uid);
     if (n || m->overlay.set == NULL)
         return n;
     const struct entity *e = entities_find(m->overlay.set, &v->uid);
@@ -14,9 +12,9 @@ machine_node(const struct machine *m, const struct cedar_value *v)
 }
 
 const struct node *
-machine_facts(const struct machine *m, const struct node *n)
+machine_overlaid(const struct machine *m, const struct node *n)
 {
-    if (m->overlay.set == NULL || n->known)
+    if (n->known)
         return n;
     const struct entity *e = entities_find(m->overlay.set, &n->value.uid);
     return e ? &m->overlay.nodes[e - m->overlay.set->at] : n;

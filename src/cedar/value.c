@@ -207,14 +207,48 @@ grow_depth(struct cedar_value *holder, const struct cedar_value *part)
         holder->depth = part->depth + 1;
 }
 
+/* Most lists are short; qsort may take memory from the heap. */
+#define SHORT_LIST 16
+
+static void
+sort_values(const struct cedar_value **list, size_t n)
+{
+    if (n > SHORT_LIST) {
+        qsort(list, n, sizeof *list, by_value);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        const struct cedar_value *v = list[i];
+        size_t at = i;
+        for (; at > 0 && value_cmp(list[at - 1], v) > 0; at--)
+            list[at] = list[at - 1];
+        list[at] = v;
+    }
+}
+
+static void
+sort_fields(struct value_field *fields, size_t n)
+{
+    if (n > SHORT_LIST) {
+        qsort(fields, n, sizeof *fields, by_key);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        struct value_field f = fields[i];
+        size_t at = i;
+        for (; at > 0 && str_cmp(fields[at - 1].key, f.key) > 0; at--)
+            fields[at] = fields[at - 1];
+        fields[at] = f;
+    }
+}
+
 struct cedar_value *
 value_set(struct arena *a, const struct cedar_value **list, size_t n)
 {
     struct cedar_value *v = value_new(a, VALUE_SET);
     if (v == NULL)
         return NULL;
-    if (n > 1)
-        qsort(list, n, sizeof *list, by_value);
+    sort_values(list, n);
     for (size_t i = 0; i < n; i++) {
         if (v->set.n && value_eq(list[v->set.n - 1], list[i]))
             continue;
@@ -231,8 +265,7 @@ value_record(struct arena *a, struct value_field *fields, size_t n)
     struct cedar_value *v = value_new(a, VALUE_RECORD);
     if (v == NULL)
         return NULL;
-    if (n > 1)
-        qsort(fields, n, sizeof *fields, by_key);
+    sort_fields(fields, n);
     for (size_t i = 0; i < n; i++)
         grow_depth(v, fields[i].value);
     v->record = (struct value_record){fields, n, n};

@@ -191,7 +191,6 @@ FORBIDS = [
     lambda i: f'context.path like "/srv/team{i}/*"',
     lambda i: f"context.amount * {rnd.randrange(2, 9)} > {rnd.randrange(100000, 1000000)}",
 ]
-# The last two kinds, for which the index can do nothing, are a twentieth each.
 WEIGHTS = [0.15, 0.15, 0.15, 0.1, 0.1, 0.1, 0.075, 0.075, 0.05, 0.05]
 
 
@@ -224,10 +223,13 @@ def people(n):
     return (groups, users, folders, docs), teams, inside, out
 
 
-def context():
-    return {"mfa": rnd.random() < 0.5, "hour": rnd.randrange(24), "amount": rnd.randrange(3000), "host": rnd.choice(HOSTS),
-            "country": rnd.choice(COUNTRIES), "path": f"/home/{rnd.randrange(1000)}/file", "labels": [f"label {rnd.randrange(5000)}" for _ in range(2)],
-            "ip": {"__extn": {"fn": "ip", "arg": f"10.{rnd.randrange(32)}.{rnd.randrange(256)}.7"}}}
+def context(unscoped):
+    """What the policies look at: three attributes, eight for those without a scope."""
+    out = {"mfa": rnd.random() < 0.5, "hour": rnd.randrange(24), "ip": {"__extn": {"fn": "ip", "arg": f"10.{rnd.randrange(32)}.{rnd.randrange(256)}.7"}}}
+    if unscoped:
+        out.update({"amount": rnd.randrange(3000), "host": rnd.choice(HOSTS), "country": rnd.choice(COUNTRIES),
+                    "path": f"/home/{rnd.randrange(1000)}/file", "labels": [f"label {rnd.randrange(5000)}" for _ in range(2)]})
+    return out
 
 
 def sets(n, unscoped):
@@ -243,7 +245,7 @@ def sets(n, unscoped):
         user = rnd.randrange(world[1])
         near = inside[home(rnd.choice(teams[user]), world[2])]
         doc = rnd.choice(near) if near and rnd.random() < 0.67 else rnd.randrange(world[3])
-        requests.append(request(("User", str(user)), rnd.choice(TOOLS), ("Doc", str(doc)), context()))
+        requests.append(request(("User", str(user)), rnd.choice(TOOLS), ("Doc", str(doc)), context(unscoped)))
     return "\n".join(policies) + "\n", out, requests
 
 
