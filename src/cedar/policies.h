@@ -29,6 +29,8 @@ bool name_is_identifier(struct cedar_str s);
 bool name_is_path(struct cedar_str s);
 /* policy_print(b, p): as text, the way the official engine prints its JSON form. policy_write(b, p): the JSON form. */
 void policy_print(struct buf *b, const struct policy *p);
+/* policy_print_string(b, s): "s" with escapes, as a policy or a schema has it. */
+void policy_print_string(struct buf *b, struct cedar_str s);
 void policy_write(struct buf *b, const struct policy *p);
 /* expr_print, scope_print: a condition, and the part of a scope called ${variable}, in the same way. */
 void expr_print(struct buf *b, const struct expr *e);

@@ -67,8 +67,8 @@ put_escaped(struct buf *b, struct cedar_str s, bool pattern)
     }
 }
 
-static void
-put_string(struct buf *b, struct cedar_str s)
+void
+policy_print_string(struct buf *b, struct cedar_str s)
 {
     buf_puts(b, "\"");
     put_escaped(b, s, false);
@@ -81,7 +81,7 @@ put_key(struct buf *b, struct cedar_str key)
     if (name_is_identifier(key))
         put(b, key);
     else
-        put_string(b, key);
+        policy_print_string(b, key);
 }
 
 static void
@@ -89,7 +89,7 @@ put_uid(struct buf *b, const struct cedar_uid *uid)
 {
     put(b, uid->type);
     buf_puts(b, "::");
-    put_string(b, uid->id);
+    policy_print_string(b, uid->id);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- expressions */
@@ -182,7 +182,7 @@ print_record(struct buf *b, const struct expr *e)
         if (i > 0)
             buf_puts(b, ", ");
         if (e->quoted)
-            put_string(b, e->names.at[i]);
+            policy_print_string(b, e->names.at[i]);
         else
             put_key(b, e->names.at[i]);
         buf_puts(b, ": ");
@@ -199,7 +199,7 @@ print_literal(struct buf *b, const struct cedar_value *v)
     else if (v->kind == VALUE_LONG)
         buf_printf(b, v->number < 0 ? "(%lld)" : "%lld", (long long)v->number);
     else if (v->kind == VALUE_STRING)
-        put_string(b, v->text);
+        policy_print_string(b, v->text);
     else
         put_uid(b, &v->uid);
 }
@@ -421,7 +421,7 @@ policy_print(struct buf *b, const struct policy *p)
         put(b, list[i]->key);
         if (!list[i]->bare) {
             buf_puts(b, "(");
-            put_string(b, list[i]->value);
+            policy_print_string(b, list[i]->value);
             buf_puts(b, ")");
         }
         buf_puts(b, "\n");

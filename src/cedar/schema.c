@@ -46,6 +46,12 @@ cedar_schema_parse(struct cedar_str text, const char *name, struct cedar_schema 
     return schema_read(schema_source_parse, text, name, out, error);
 }
 
+bool
+cedar_schema_parse_json(struct cedar_str text, const char *name, struct cedar_schema **out, struct cedar_error *error)
+{
+    return schema_read(schema_source_json, text, name, out, error);
+}
+
 struct cedar_schema *
 cedar_schema_ref(struct cedar_schema *s)
 {

@@ -375,11 +375,9 @@ check_actions(const struct schema_source *source, struct cedar_error *error)
 }
 
 bool
-schema_check(struct arena *a, const struct schema_source *source, struct cedar_error *error)
+schema_check_names(struct arena *a, const struct schema_source *source, struct cedar_error *error)
 {
     struct check c = {.a = a, .source = source, .types.size = sizeof(struct undefined), .actions.size = sizeof(struct source_parent)};
-    if (!check_actions(source, error) || !check_all_hiding(source, error))
-        return false;
     for (size_t i = 0; i < source->n; i++) {
         c.from = &source->at[i];
         check_space(&c);
@@ -389,4 +387,10 @@ schema_check(struct arena *a, const struct schema_source *source, struct cedar_e
     if (c.types.n > 0)
         return types_undefined(&c.types, error);
     return c.actions.n == 0 || actions_undefined(&c.actions, error);
+}
+
+bool
+schema_check(struct arena *a, const struct schema_source *source, struct cedar_error *error)
+{
+    return check_actions(source, error) && check_all_hiding(source, error) && schema_check_names(a, source, error);
 }

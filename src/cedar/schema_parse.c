@@ -179,6 +179,7 @@ read_annotation(struct reader *r, struct source_list *l)
     bool value;
     if (new == NULL || !step(r) || !read_any_word(r, &new->key) || !maybe(r, TOKEN_ROUND, &value))
         return false;
+    new->value = (struct cedar_str){"", 0}; /* a bare @key is @key("") */
     return !value || (read_string(r, &new->value) && take(r, TOKEN_ROUND_END, "`)`"));
 }
 

@@ -22,6 +22,8 @@ bool schema_lookup(const struct schema_source *source, const struct source_names
 const struct source_action *schema_lookup_action(const struct schema_source *source, const struct source_namespace *from,
                                                  const struct source_parent *parent, const struct source_namespace **space);
 
+/* schema_check_names(a, source, error): is everything declared that is referred to? */
+bool schema_check_names(struct arena *a, const struct schema_source *source, struct cedar_error *error);
 /* schema_check(source, error): definitions that hide others (RFC 70), names nobody declared. */
 bool schema_check(struct arena *a, const struct schema_source *source, struct cedar_error *error);
 

@@ -21,7 +21,7 @@ enum source_kind {
 };
 
 struct source_annotation {
-    struct cedar_str key, value; /* value.at == NULL: written without one */
+    struct cedar_str key, value; /* value.at == NULL: null in JSON */
 };
 
 struct source_annotations {
@@ -138,5 +138,10 @@ bool source_reserved(struct cedar_str name);
 bool schema_source_parse(struct arena *a, struct cedar_str text, struct schema_source **out, struct cedar_error *error);
 /* schema_source_json(a, text, out, error): from JSON. */
 bool schema_source_json(struct arena *a, struct cedar_str text, struct schema_source **out, struct cedar_error *error);
+
+/* schema_source_to_json(source, resolved, b): as JSON, names as they are or, with ${resolved}, in full (all of them must be declared). */
+void schema_source_to_json(const struct schema_source *source, bool resolved, struct buf *b);
+/* schema_source_to_cedar(source, b, error): in Cedar syntax; not every schema that JSON can say can be said there. */
+bool schema_source_to_cedar(const struct schema_source *source, struct buf *b, struct cedar_error *error);
 
 #endif
