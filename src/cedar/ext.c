@@ -1,5 +1,7 @@
 #include "cedar/ext.h"
 
+#include "cedar/unicode.h"
+
 static const struct {
     const char *name;
     bool method;
@@ -249,14 +251,22 @@ ext_call(enum ext_function f, const struct cedar_value *const *args, size_t n, s
 
 /* -------------------------------------------------------------------------------------------------------------- decimal */
 
-/* Digits of ${s} from *${at} as a number; false when it does not fit. */
+/*
+ * Digits of ${s} from *${at} as a number; false when it does not fit. The official pattern takes digits of every script, and only then
+ * finds that those beyond ASCII make no number.
+ */
 static bool
 take_number(struct cedar_str s, size_t *at, int64_t *out)
 {
     bool fits = true;
-    for (*out = 0; *at < s.n && s.at[*at] >= '0' && s.at[*at] <= '9'; ++*at)
-        if (__builtin_mul_overflow(*out, 10, out) || __builtin_add_overflow(*out, s.at[*at] - '0', out))
+    struct cedar_str rest = {s.at + *at, s.n - *at};
+    for (*out = 0; rest.n > 0; *at = s.n - rest.n) {
+        uint32_t c = unicode_next(&rest);
+        if (!unicode_digit(c))
+            return fits;
+        if (c > '9' || __builtin_mul_overflow(*out, 10, out) || __builtin_add_overflow(*out, (int64_t)c - '0', out))
             fits = false;
+    }
     return fits;
 }
 
@@ -273,14 +283,14 @@ not_decimal(struct cedar_str s, struct text *why)
 bool
 ext_parse_decimal(struct cedar_str s, int64_t *out, struct text *why)
 {
-    bool minus = s.n > 0 && s.at[0] == '-', fits;
+    bool minus = s.n > 0 && s.at[0] == '-', fits, part_fits;
     size_t at = minus, from;
     int64_t whole, part;
     fits = take_number(s, &at, &whole);
     if (at == (size_t)minus || at >= s.n || s.at[at] != '.')
         return not_decimal(s, why);
     from = ++at;
-    take_number(s, &at, &part);
+    part_fits = take_number(s, &at, &part);
     if (at == from || at != s.n)
         return not_decimal(s, why);
     /* The last value below zero, -922337203685477.5808, is reached by counting down from its whole part. */
@@ -293,7 +303,7 @@ ext_parse_decimal(struct cedar_str s, int64_t *out, struct text *why)
     }
     for (size_t i = at - from; i < 4; i++)
         part *= 10;
-    if (minus ? __builtin_sub_overflow(*out, part, out) : __builtin_add_overflow(*out, part, out))
+    if (!part_fits || (minus ? __builtin_sub_overflow(*out, part, out) : __builtin_add_overflow(*out, part, out)))
         return text_add(why, "overflow when converting to decimal"), false;
     return true;
 }

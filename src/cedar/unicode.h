@@ -17,5 +17,7 @@ bool unicode_identifier(uint32_t c);
 bool unicode_single_script(struct cedar_str s);
 /* unicode_bidi(c): a control that changes the direction of the text around it. */
 bool unicode_bidi(uint32_t c);
+/* unicode_digit(c): a decimal digit of any script. */
+bool unicode_digit(uint32_t c);
 
 #endif
