@@ -40,6 +40,10 @@ struct cedar_error {
 #define CEDAR_MAX_POLICY_BYTES (1u << 20)
 #define CEDAR_MAX_DEPTH 128u
 #define CEDAR_MAX_POLICY_JSON_BYTES (8u << 20)
+#define CEDAR_MAX_POLICY_JSON_VALUES 2000000u
+#define CEDAR_MAX_JSON_DEPTH 127u         /* of policies in JSON, as the official reader */
+#define CEDAR_MAX_POLICY_NODES (1u << 18) /* expressions in one text or JSON document */
+#define CEDAR_MAX_ELEMENTS (1u << 16)     /* of one set, record, call, chain of operators or list in a scope */
 
 /* ---------------------------------------------------------------------------------------------------------------- policies */
 

@@ -39,6 +39,9 @@ enum ext_function {
         EXT_COUNT
 };
 
+/* The official engine has a function `unknown` for its own partial evaluation; a request says here what is unknown (cedar_partial). */
+#define UNKNOWN_IS_REFUSED "`unknown` is a function of partial evaluation only, and not supported"
+
 /* ext_find(name, f): false when there is no such function or method. */
 bool ext_find(struct cedar_str name, enum ext_function *f);
 const char *ext_name(enum ext_function f);

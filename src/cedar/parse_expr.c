@@ -48,6 +48,10 @@ make(struct parser *p, enum expr_op op, const struct token *at, const struct exp
     struct expr *e = ARENA_NEW(p->a, struct expr);
     if (e == NULL)
         return out_of_memory(p);
+    if (parser_too_many(p, n, at))
+        return NULL;
+    if (++p->nodes > CEDAR_MAX_POLICY_NODES)
+        return error_set(p->error, CEDAR_LIMIT, at->line, at->column, "more than %u expressions in one text", CEDAR_MAX_POLICY_NODES), NULL;
     *e = (struct expr){.op = op, .height = 1, .line = at->line, .column = at->column, .kid = kid, .n = n};
     for (size_t i = 0; i < n; i++)
         if (e->height <= kid[i]->height)
@@ -246,6 +250,8 @@ method_index(struct cedar_str name)
 static struct expr *
 unknown(struct parser *p, const struct token *at, struct cedar_str name, bool method)
 {
+    if (!method && str_is(name, "unknown"))
+        return error_set(p->error, CEDAR_UNSUPPORTED, at->line, at->column, UNKNOWN_IS_REFUSED), NULL;
     const char *list[METHODS + EXT_COUNT];
     size_t n = 0;
     for (size_t i = 0; method && i < METHODS; i++)
@@ -253,11 +259,7 @@ unknown(struct parser *p, const struct token *at, struct cedar_str name, bool me
     for (unsigned i = 0; i < EXT_COUNT; i++)
         if (ext_is_method((enum ext_function)i) == method)
             list[n++] = ext_name((enum ext_function)i);
-    const char *near = text_nearest(name, list, n);
-    parser_wrong_word(p, at, "`", name, method ? "` is not a valid method" : "` is not a valid function");
-    struct text more = error_text(p->error);
-    if (near)
-        text_add(&more, "; did you mean `%s`?", near);
+    parser_wrong_near(p, at, "`", name, method ? "` is not a valid method" : "` is not a valid function", "", list, n);
     return NULL;
 }
 
@@ -326,12 +328,14 @@ parse_method(struct parser *p, const struct token *at, const struct expr *receiv
 static struct expr *
 name_alone(struct parser *p, const struct token *at, struct cedar_str name)
 {
+    static const char *const words[] = {"principal", "action", "resource", "context", "true", "false", "if"};
     if (parser_is(p, TOKEN_DOT) || parser_is(p, TOKEN_SQUARE)) {
-        parser_wrong_word(p, at, "invalid member access: `", name, "` has no fields or methods");
+        parser_wrong_near(p, at, "invalid member access: `", name, "` has no fields or methods", "", words, 4);
         return NULL;
     }
-    parser_wrong_word(p, at, "invalid variable: ", name,
-                      "; the valid Cedar variables are `principal`, `action`, `resource`, and `context`; strings need quotes");
+    parser_wrong_near(p, at, "invalid variable: ", name, "",
+                      "; the valid Cedar variables are `principal`, `action`, `resource`, and `context`; strings need quotes", words,
+                      sizeof words / sizeof *words);
     return NULL;
 }
 

@@ -74,11 +74,36 @@ parser_wrong_word(struct parser *p, const struct token *at, const char *before, 
 }
 
 bool
+parser_wrong_near(struct parser *p, const struct token *at, const char *before, struct cedar_str word, const char *behind, const char *hint,
+                  const char *const *list, size_t n)
+{
+    const char *near = text_nearest(word, list, n);
+    parser_wrong_word(p, at, before, word, behind);
+    struct text more = error_text(p->error);
+    if (near)
+        text_add(&more, "; did you mean `%s`?", near);
+    else
+        text_add(&more, "%s", hint);
+    return false;
+}
+
+/* What other languages call the operators. */
+static const char *
+operator_of(struct cedar_str word)
+{
+    return str_is(word, "and") ? "`; did you mean `&&`?" : str_is(word, "or") ? "`; did you mean `||`?" : NULL;
+}
+
+bool
 parser_unexpected(struct parser *p)
 {
+    static const char *const words[] = {"in", "has", "like", "is", "then", "else"};
     if (parser_is(p, TOKEN_END))
         return parser_wrong(p, &p->now, "unexpected end of input");
-    return parser_wrong_word(p, &p->now, "unexpected token `", p->now.text, "`");
+    const char *operator= operator_of(p->now.text);
+    bool word = parser_is(p, TOKEN_NAME) && !parser_reserved(p->now.text) && operator== NULL;
+    return parser_wrong_near(p, &p->now, "unexpected token `", p->now.text, operator ? operator : "`", "", words,
+                             word ? sizeof words / sizeof *words : 0);
 }
 
 bool
@@ -91,6 +116,15 @@ bool
 parser_too_deep(struct parser *p)
 {
     return error_set(p->error, CEDAR_LIMIT, p->now.line, p->now.column, "this is nested deeper than %u levels: split the condition", CEDAR_MAX_DEPTH);
+}
+
+bool
+parser_too_many(struct parser *p, size_t n, const struct token *at)
+{
+    if (n <= CEDAR_MAX_ELEMENTS)
+        return false;
+    error_set(p->error, CEDAR_LIMIT, at->line, at->column, "more than %u elements in one list or chain", CEDAR_MAX_ELEMENTS);
+    return true;
 }
 
 bool
@@ -136,6 +170,45 @@ parser_attribute(struct parser *p, struct cedar_str *out)
     return check_word(p, &p->now) && parser_step(p);
 }
 
+/*
+ * Type::{a: 1} is in the grammar so that it can be refused by name: ${out} becomes "a: 1, b: true", as the official engine shows it.
+ * p->now is the curly bracket.
+ */
+static bool
+take_members(struct parser *p, struct text *out)
+{
+    if (!parser_step(p))
+        return false;
+    for (const char *comma = ""; !parser_is(p, TOKEN_CURLY_END); comma = ", ") {
+        struct cedar_str key = p->now.text;
+        if (!parser_take(p, TOKEN_NAME) || !parser_take(p, TOKEN_COLON))
+            return false;
+        if (!parser_is(p, TOKEN_STRING) && !parser_is(p, TOKEN_NUMBER) && !parser_is_word(p, "true") && !parser_is_word(p, "false"))
+            return parser_unexpected(p);
+        text_add(out, "%s", comma);
+        text_str(out, key);
+        text_add(out, ": ");
+        text_str(out, p->now.text);
+        if (!parser_step(p) || (!parser_is(p, TOKEN_CURLY_END) && !parser_take(p, TOKEN_COMMA)))
+            return false;
+    }
+    return true;
+}
+
+static bool
+refuse_members(struct parser *p, const struct token *first, struct cedar_str name)
+{
+    char room[256];
+    struct text members = {room, 0, sizeof room};
+    if (!take_members(p, &members))
+        return false;
+    parser_wrong_word(p, first, "invalid entity literal: ", name, "::{");
+    struct text more = error_text(p->error);
+    text_str(&more, (struct cedar_str){room, members.n});
+    text_add(&more, "}; it should have a form like `Namespace::User::\"alice\"`");
+    return false;
+}
+
 /* "A :: B" becomes "A::B". */
 static bool
 join_name(struct parser *p, struct cedar_str *name, struct cedar_str more)
@@ -167,7 +240,7 @@ parser_name(struct parser *p, struct cedar_str *name, struct span *name_span, st
         if (eid && parser_is(p, TOKEN_STRING))
             return lexer_string(&p->now, p->a, eid, p->error) && parser_step(p);
         if (eid && parser_is(p, TOKEN_CURLY))
-            return parser_wrong_word(p, &first, "invalid entity literal: ", *name, "::{…}; it should have a form like `Namespace::User::\"alice\"`");
+            return refuse_members(p, &first, *name);
         if (name->n > CEDAR_MAX_DEPTH * 64)
             return error_set(p->error, CEDAR_LIMIT, first.line, first.column, "this name is too long");
         if (!parser_attribute(p, &part) || !join_name(p, name, part))
@@ -209,6 +282,8 @@ scope_room(struct arena *a, struct scope *s)
 static bool
 scope_uid(struct parser *p, struct scope *s, struct cedar_uid uid, struct scope_place place)
 {
+    if (parser_too_many(p, s->n + 1, &p->now))
+        return false;
     if (!scope_room(p->a, s))
         return error_memory(p->error);
     s->places[s->n] = place;
@@ -374,7 +449,7 @@ parse_element(struct parser *p, struct scope *s, const char *variable)
         return parser_unexpected(p);
     if (!str_is(t.text, variable)) {
         if (!str_is(t.text, "principal") && !str_is(t.text, "action") && !str_is(t.text, "resource"))
-            return parser_wrong_word(p, &t, "found an invalid variable in the policy scope: ", t.text, SCOPE_HELP);
+            return parser_wrong_near(p, &t, "found an invalid variable in the policy scope: ", t.text, "", SCOPE_HELP, &variable, 1);
         parser_wrong_word(p, &t, "found the variable `", t.text, "` where the variable `");
         struct text more = error_text(p->error);
         text_add(&more, "%s` must be used" SCOPE_HELP, variable);
@@ -447,10 +522,11 @@ parse_annotations(struct parser *p, struct policy *policy)
 static bool
 parse_effect(struct parser *p, struct policy *policy)
 {
+    static const char *const words[] = {"permit", "forbid"};
     if (!parser_is(p, TOKEN_NAME))
         return parser_unexpected(p);
     if (!parser_is_word(p, "permit") && !parser_is_word(p, "forbid"))
-        return parser_wrong_word(p, &p->now, "invalid policy effect: ", p->now.text, "; effect must be either `permit` or `forbid`");
+        return parser_wrong_near(p, &p->now, "invalid policy effect: ", p->now.text, "", "; effect must be either `permit` or `forbid`", words, 2);
     policy->effect = parser_is_word(p, "permit") ? CEDAR_PERMIT : CEDAR_FORBID;
     return parser_step(p);
 }
@@ -458,12 +534,13 @@ parse_effect(struct parser *p, struct policy *policy)
 static bool
 parse_condition(struct parser *p, struct condition *c)
 {
+    static const char *const words[] = {"when", "unless"};
     struct token t = p->now;
     if (p->ahead.kind != TOKEN_CURLY)
         return parser_wrong_word(p, &t, "unexpected token `", t.text, "`; a policy ends with `;`");
     c->unless = parser_is_word(p, "unless");
     if (!c->unless && !parser_is_word(p, "when"))
-        return parser_wrong_word(p, &t, "invalid policy condition: ", t.text, "; condition must be either `when` or `unless`");
+        return parser_wrong_near(p, &t, "invalid policy condition: ", t.text, "", "; condition must be either `when` or `unless`", words, 2);
     p->clause = c->unless ? "unless" : "when";
     if (!parser_step(p) || !parser_take(p, TOKEN_CURLY))
         return false;

@@ -11,6 +11,7 @@ struct parser {
     struct token now, ahead;
     size_t behind; /* offset of the end of the token before ${now} */
     unsigned depth;
+    uint32_t nodes; /* of expressions so far; at most CEDAR_MAX_POLICY_NODES */
     const char *clause; /* "when" or "unless" while inside one */
     struct cedar_error *error;
 };
@@ -22,6 +23,11 @@ bool parser_unexpected(struct parser *p);
 bool parser_wrong(struct parser *p, const struct token *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* "<before><word><behind>", for words from the text. */
 bool parser_wrong_word(struct parser *p, const struct token *at, const char *before, struct cedar_str word, const char *behind);
+/* The same with "; did you mean `…`?" behind it, or with ${hint} when nothing in ${list} is near. */
+bool parser_wrong_near(struct parser *p, const struct token *at, const char *before, struct cedar_str word, const char *behind, const char *hint,
+                       const char *const *list, size_t n);
+/* parser_too_many(p, n, at): the error when a list has more than CEDAR_MAX_ELEMENTS, else false and no error. */
+bool parser_too_many(struct parser *p, size_t n, const struct token *at);
 bool parser_is(const struct parser *p, enum token_kind kind);
 bool parser_is_word(const struct parser *p, const char *word);
 bool parser_reserved(struct cedar_str word);

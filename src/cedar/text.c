@@ -208,7 +208,7 @@ text_nearest(struct cedar_str word, const char *const *list, size_t n)
     unsigned least = 3;
     for (size_t i = 0; i < n; i++) {
         unsigned d = edits(word, str_of(list[i]));
-        if (d < least)
+        if (d < least && d * 2 <= word.n)
             least = d, best = list[i];
     }
     return best;

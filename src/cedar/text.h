@@ -82,7 +82,7 @@ bool error_help(struct cedar_error *e, const char *fmt, ...) __attribute__((form
 /* error_prefix(e, prefix): put it before the text. Returns false. */
 bool error_prefix(struct cedar_error *e, const char *prefix);
 
-/* text_nearest(word, list, n): the entry of ${list} at most two edits away from ${word}, or NULL. For "did you mean". */
+/* text_nearest(word, list, n): the entry of ${list} at most two edits, and half its letters, away from ${word}, or NULL. For "did you mean". */
 const char *text_nearest(struct cedar_str word, const char *const *list, size_t n);
 
 /* output_take(b, out): hand the bytes of a buffer to the caller of the library. False when the buffer failed; it is empty afterwards. */
