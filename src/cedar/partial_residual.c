@@ -194,9 +194,8 @@ put_json(struct buf *b, const struct policy *like, const struct expr *left)
     struct buf plain = buf_make(OUTPUT_MAX);
     struct condition c = {.expr = copy_expr(&a, left)};
     struct policy p = {.effect = like->effect, .annotations = like->annotations, .conditions = &c};
-    if (c.expr)
-        policy_write(&plain, &p);
-    b->failed |= plain.failed || c.expr == NULL;
+    bool written = c.expr && policy_write(&plain, &p);
+    b->failed |= plain.failed || !written;
     put_unknowns(b, buf_bytes(&plain));
     buf_free(&plain);
     arena_free(&a);

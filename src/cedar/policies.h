@@ -31,7 +31,8 @@ bool name_is_path(struct cedar_str s);
 void policy_print(struct buf *b, const struct policy *p);
 /* policy_print_string(b, s): "s" with escapes, as a policy or a schema has it. */
 void policy_print_string(struct buf *b, struct cedar_str s);
-void policy_write(struct buf *b, const struct policy *p);
+/* False, with nothing written, when it would nest too deep to be read again. */
+bool policy_write(struct buf *b, const struct policy *p);
 /* expr_print, scope_print: a condition, and the part of a scope called ${variable}, in the same way. */
 void expr_print(struct buf *b, const struct expr *e);
 void scope_print(struct buf *b, const struct scope *s, const char *variable);

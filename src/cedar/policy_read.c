@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-static const struct json_limits json_bounds = {.bytes = CEDAR_MAX_POLICY_JSON_BYTES, .depth = 256, .nodes = 4000000};
+static const struct json_limits json_bounds = {
+    .bytes = CEDAR_MAX_POLICY_JSON_BYTES, .depth = CEDAR_MAX_JSON_DEPTH, .nodes = CEDAR_MAX_POLICY_JSON_VALUES};
 
 /* ---------------------------------------------------------------------------------------------------------------- helpers */
 
@@ -69,6 +70,33 @@ reader_fields(struct policy_reader *r, const struct json *v, const char *const *
     return true;
 }
 
+static bool
+spread(struct policy_reader *r, const struct json *v, size_t n, size_t required, const struct json **out)
+{
+    if (v->count < required || v->count > n)
+        return reader_wrong(r, v, "expected an object, or an array of its %zu members", required);
+    for (const struct json *c = v->child; c; c = c->next)
+        *out++ = c;
+    return true;
+}
+
+bool
+reader_members(struct policy_reader *r, const struct json *v, const char *const *names, size_t n, size_t required, const struct json **out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = json_get(v, names[i]);
+    return json_is(v, JSON_ARRAY) ? spread(r, v, n, required, out) : reader_fields(r, v, names, n, required);
+}
+
+struct bytes
+reader_choice(const struct json *v)
+{
+    if (json_is(v, JSON_STRING))
+        return v->text;
+    bool named = json_is(v, JSON_OBJECT) && v->count == 1 && v->child->type == JSON_NULL;
+    return named ? v->child->key : (struct bytes){NULL, 0};
+}
+
 bool
 reader_copy(struct policy_reader *r, struct bytes from, struct cedar_str *to)
 {
@@ -91,10 +119,13 @@ bool
 reader_uid(struct policy_reader *r, const struct json *v, struct cedar_uid *uid)
 {
     const struct json *inner = json_get(v, "__entity");
-    const struct json *at = json_is(inner, JSON_OBJECT) ? inner : v;
-    if (!json_is(json_get(at, "type"), JSON_STRING) || !json_is(json_get(at, "id"), JSON_STRING))
+    const struct json *at = json_is(inner, JSON_OBJECT) || json_is(inner, JSON_ARRAY) ? inner : v;
+    const struct json *type = json_get(at, "type"), *id = json_get(at, "id");
+    if (json_is(at, JSON_ARRAY) && at->count == 2)
+        type = at->child, id = type->next;
+    if (!json_is(type, JSON_STRING) || !json_is(id, JSON_STRING))
         return reader_wrong(r, v, "expected a literal entity reference, {\"type\": \"…\", \"id\": \"…\"}");
-    return reader_type(r, json_get(at, "type"), &uid->type) && reader_copy(r, json_text(at, "id"), &uid->id);
+    return reader_type(r, type, &uid->type) && reader_copy(r, id->text, &uid->id);
 }
 
 /* ----------------------------------------------------------------------------------------------------------------- scopes */
@@ -102,6 +133,8 @@ reader_uid(struct policy_reader *r, const struct json *v, struct cedar_uid *uid)
 static bool
 add_uids(struct policy_reader *r, struct scope *s, const struct json *first, size_t n)
 {
+    if (n > CEDAR_MAX_ELEMENTS)
+        return error_set(r->error, CEDAR_LIMIT, 0, 0, "more than %u elements in one list", CEDAR_MAX_ELEMENTS);
     s->uids = arena_list(r->a, n + 1, sizeof *s->uids);
     if (s->uids == NULL)
         return error_memory(r->error);
@@ -132,9 +165,10 @@ static bool
 read_is_scope(struct policy_reader *r, const struct json *v, struct scope *s, const char *slot)
 {
     static const char *const fields[] = {"op", "entity_type", "in"};
-    const struct json *in = json_get(v, "in");
-    if (!reader_fields(r, v, fields, 3, 2) || !reader_type(r, json_get(v, "entity_type"), &s->type))
+    const struct json *list[3], *in;
+    if (!reader_members(r, v, fields, 3, json_is(v, JSON_ARRAY) ? 3 : 2, list) || !reader_type(r, list[1], &s->type))
         return false;
+    in = list[2];
     s->kind = in && in->type != JSON_NULL ? SCOPE_IS_IN : SCOPE_IS;
     return s->kind == SCOPE_IS || read_reference(r, in, s, slot);
 }
@@ -154,9 +188,12 @@ read_in_scope(struct policy_reader *r, const struct json *v, struct scope *s, co
 static bool
 read_scope(struct policy_reader *r, const struct json *v, struct scope *s, const char *slot)
 {
-    struct bytes op = json_text(v, "op");
+    bool list = json_is(v, JSON_ARRAY) && json_is(v->child, JSON_STRING);
+    struct bytes op = list ? v->child->text : json_text(v, "op");
     if (bytes_is(op, "All") || bytes_is(op, "all"))
-        return true;
+        return !list || v->count == 1 || reader_wrong(r, v, "nothing can stand behind `All`");
+    if (list && (!slot || !bytes_is(op, "is")))
+        return reader_wrong(r, v, "expected an object");
     if (bytes_is(op, "==")) {
         s->kind = SCOPE_EQUAL;
         return read_reference(r, v, s, slot);
@@ -190,13 +227,14 @@ static bool
 read_condition(struct policy_reader *r, const struct json *v, struct condition *c)
 {
     static const char *const fields[] = {"kind", "body"};
-    if (!reader_fields(r, v, fields, 2, 2))
+    const struct json *list[2];
+    if (!reader_members(r, v, fields, 2, 2, list))
         return false;
-    struct bytes kind = json_text(v, "kind");
+    struct bytes kind = reader_choice(list[0]);
     c->unless = bytes_is(kind, "unless");
     if (!c->unless && !bytes_is(kind, "when"))
-        return reader_wrong(r, json_get(v, "kind"), "`kind` must be `when` or `unless`");
-    c->expr = reader_expr(r, json_get(v, "body"));
+        return reader_wrong(r, list[0], "`kind` must be `when` or `unless`");
+    c->expr = reader_expr(r, list[1]);
     return c->expr != NULL;
 }
 
@@ -259,7 +297,7 @@ read_annotations(struct policy_reader *r, const struct json *v, struct policy *p
 static bool
 read_effect(struct policy_reader *r, const struct json *v, struct policy *p)
 {
-    struct bytes effect = json_is(v, JSON_STRING) ? v->text : (struct bytes){NULL, 0};
+    struct bytes effect = reader_choice(v);
     p->effect = bytes_is(effect, "forbid") ? CEDAR_FORBID : CEDAR_PERMIT;
     return bytes_is(effect, "permit") || bytes_is(effect, "forbid") || reader_wrong(r, v, "`effect` must be `permit` or `forbid`");
 }
@@ -268,14 +306,13 @@ static bool
 read_policy(struct policy_reader *r, const struct json *v, struct policy *p)
 {
     static const char *const fields[] = {"effect", "principal", "action", "resource", "conditions", "annotations"};
-    if (!reader_fields(r, v, fields, 6, 5))
+    const struct json *list[6];
+    if (!reader_members(r, v, fields, 6, 5, list))
         return false;
-    const struct json *action = json_get(v, "action");
     p->source = (struct cedar_str){(const char *)v->raw.at, v->raw.n};
-    if (!read_effect(r, json_get(v, "effect"), p) || !read_scope(r, json_get(v, "principal"), &p->principal, "?principal") ||
-        !read_scope(r, action, &p->action, NULL) || !check_actions(r, action, &p->action) ||
-        !read_scope(r, json_get(v, "resource"), &p->resource, "?resource") || !read_conditions(r, json_get(v, "conditions"), p) ||
-        !read_annotations(r, json_get(v, "annotations"), p))
+    if (!read_effect(r, list[0], p) || !read_scope(r, list[1], &p->principal, "?principal") || !read_scope(r, list[2], &p->action, NULL) ||
+        !check_actions(r, list[2], &p->action) || !read_scope(r, list[3], &p->resource, "?resource") || !read_conditions(r, list[4], p) ||
+        !read_annotations(r, list[5], p))
         return false;
     p->template = p->principal.slot || p->resource.slot;
     return paths_find(p, r->a) || error_memory(r->error);
@@ -347,12 +384,13 @@ add_link(struct loading *l, const struct json *v)
     static const char *const fields[] = {"templateId", "newId", "values"};
     struct cedar_link link = {{NULL, 0}, {NULL, 0}, NULL, NULL};
     struct cedar_uid uids[2];
-    if (!reader_fields(&l->r, v, fields, 3, 3))
+    const struct json *list[3];
+    if (!reader_members(&l->r, v, fields, 3, 3, list))
         return false;
-    if (!json_is(json_get(v, "templateId"), JSON_STRING) || !json_is(json_get(v, "newId"), JSON_STRING))
+    if (!json_is(list[0], JSON_STRING) || !json_is(list[1], JSON_STRING))
         return reader_wrong(&l->r, v, "`templateId` and `newId` must be strings");
-    if (!reader_copy(&l->r, json_text(v, "templateId"), &link.template_id) || !reader_copy(&l->r, json_text(v, "newId"), &link.id) ||
-        !read_values(&l->r, json_get(v, "values"), &link, uids))
+    if (!reader_copy(&l->r, list[0]->text, &link.template_id) || !reader_copy(&l->r, list[1]->text, &link.id) ||
+        !read_values(&l->r, list[2], &link, uids))
         return false;
     const struct policy *template = find_template(l->set, str_bytes(link.template_id));
     if (template == NULL)
@@ -379,9 +417,10 @@ static bool
 read_set(struct loading *l, const struct json *v)
 {
     static const char *const fields[] = {"templates", "staticPolicies", "templateLinks"};
-    if (!reader_fields(&l->r, v, fields, 3, 3))
+    const struct json *list[3];
+    if (!reader_members(&l->r, v, fields, 3, 3, list))
         return false;
-    const struct json *templates = json_get(v, "templates"), *policies = json_get(v, "staticPolicies"), *links = json_get(v, "templateLinks");
+    const struct json *templates = list[0], *policies = list[1], *links = list[2];
     l->set = policies_new(templates->count + policies->count + links->count, 1);
     if (l->set == NULL)
         return error_memory(l->r.error);
@@ -418,7 +457,7 @@ load(struct cedar_str text, const char *name, bool (*read)(struct loading *, con
     struct policy_file *f = policy_file_new(text, name, error);
     if (f == NULL)
         return false;
-    struct loading l = {.r = {&f->a, f->text, error}, .file = f};
+    struct loading l = {.r = {.a = &f->a, .text = f->text, .error = error}, .file = f};
     struct err e = json_parse(&tree, str_bytes(f->text), &json_bounds, &v);
     bool ok = err_failed(e) ? bad_json(&e, error) : read(&l, v);
     if (ok)

@@ -9,6 +9,10 @@ node(struct policy_reader *r, enum expr_op op, const struct expr **kid, size_t n
     struct expr *e = ARENA_NEW(r->a, struct expr);
     if (e == NULL)
         return error_memory(r->error), NULL;
+    if (n > CEDAR_MAX_ELEMENTS)
+        return error_set(r->error, CEDAR_LIMIT, 0, 0, "more than %u elements in one list or chain", CEDAR_MAX_ELEMENTS), NULL;
+    if (++r->nodes > CEDAR_MAX_POLICY_NODES)
+        return error_set(r->error, CEDAR_LIMIT, 0, 0, "more than %u expressions in one document", CEDAR_MAX_POLICY_NODES), NULL;
     *e = (struct expr){.op = op, .height = 1, .kid = kid, .n = n};
     for (size_t i = 0; i < n; i++)
         if (e->height <= kid[i]->height)
@@ -111,6 +115,8 @@ find_function(struct policy_reader *r, const struct json *v, struct bytes name, 
 {
     if (ext_find((struct cedar_str){(const char *)name.at, name.n}, f))
         return true;
+    if (bytes_is(name, "unknown"))
+        return error_set(r->error, CEDAR_UNSUPPORTED, 0, 0, UNKNOWN_IS_REFUSED);
     return reader_wrong_word(r, v, "extension function `", name, "` does not exist");
 }
 
@@ -192,17 +198,18 @@ static struct expr *
 read_variable(struct policy_reader *r, const struct json *v)
 {
     static const char *const names[] = {"principal", "action", "resource", "context"};
-    if (!is_string(r, v, "Var"))
-        return NULL;
+    struct bytes name = reader_choice(v);
+    if (name.at == NULL)
+        return reader_wrong(r, v, "expected a string for `Var`"), NULL;
     for (int i = 0; i < VARIABLE_COUNT; i++) {
-        if (!bytes_is(v->text, names[i]))
+        if (!bytes_is(name, names[i]))
             continue;
         struct expr *e = node(r, EXPR_VARIABLE, NULL, 0);
         if (e)
             e->variable = (enum variable)i;
         return e;
     }
-    return reader_wrong_word(r, v, "unknown variable `", v->text, "`, expected one of `principal`, `action`, `resource`, `context`"), NULL;
+    return reader_wrong_word(r, v, "unknown variable `", name, "`, expected one of `principal`, `action`, `resource`, `context`"), NULL;
 }
 
 static struct expr *
@@ -436,6 +443,8 @@ static struct expr *
 read_call(struct policy_reader *r, const struct json *v)
 {
     enum ext_function f;
+    if (bytes_is(v->key, "unknown"))
+        return error_set(r->error, CEDAR_UNSUPPORTED, 0, 0, UNKNOWN_IS_REFUSED), NULL;
     if (!ext_find((struct cedar_str){(const char *)v->key.at, v->key.n}, &f))
         return reader_wrong_word(r, v, "`", v->key, "` is no operator, function or method"), NULL;
     if (!json_is(v, JSON_ARRAY))

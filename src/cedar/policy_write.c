@@ -1,6 +1,7 @@
 /*
  * The JSON form of policies (the official "external syntax tree"): chains are folded to the left, everything else is one object a node.
- * Depth is bounded by CEDAR_MAX_DEPTH; a chain of any length is written in a loop.
+ * Recursion is bounded by CEDAR_MAX_DEPTH; a chain of any length is written in a loop. Where that nests deeper than a reader takes, chains
+ * of && and || are folded in the middle instead: it does the same, in the same order. A sum or a product is not, since it may overflow.
  */
 #include "base/json.h"
 #include "cedar/policies.h"
@@ -366,8 +367,8 @@ write_annotations(struct buf *b, const struct policy *p)
     json_close(b, '}');
 }
 
-void
-policy_write(struct buf *b, const struct policy *p)
+static void
+write_policy(struct buf *b, const struct policy *p, const struct condition *conditions)
 {
     json_open(b, '{');
     json_member_str(b, "effect", p->effect == CEDAR_PERMIT ? "permit" : "forbid");
@@ -376,7 +377,7 @@ policy_write(struct buf *b, const struct policy *p)
     write_scope(b, "resource", &p->resource, "?resource");
     json_key(b, "conditions");
     json_open(b, '[');
-    for (const struct condition *c = p->conditions; c; c = c->next) {
+    for (const struct condition *c = conditions; c; c = c->next) {
         json_item(b);
         json_open(b, '{');
         json_member_str(b, "kind", c->unless ? "unless" : "when");
@@ -388,10 +389,120 @@ policy_write(struct buf *b, const struct policy *p)
     json_close(b, '}');
 }
 
+/* ----------------------------------------------------------------------------------------------------------------- depth */
+
+/* A policy stands in two objects of its set. */
+#define POLICY_DEPTH (CEDAR_MAX_JSON_DEPTH - 2)
+
+static size_t
+depth_of(struct bytes json)
+{
+    size_t depth = 0, most = 0;
+    bool string = false;
+    for (size_t i = 0; i < json.n; i++) {
+        uint8_t c = json.at[i];
+        if (string && c == '\\')
+            i++;
+        else if (c == '"')
+            string = !string;
+        else if (!string && (c == '{' || c == '['))
+            most = ++depth > most ? depth : most;
+        else if (!string && (c == '}' || c == ']'))
+            depth--;
+    }
+    return most;
+}
+
+static const struct expr *balanced(struct arena *a, const struct expr *e);
+
+/* Of the operands of a chain, those from ${from} to before ${to}, halved again and again. */
+static const struct expr *
+halves(struct arena *a, const struct expr *chain, size_t from, size_t to)
+{
+    if (to - from == 1)
+        return balanced(a, chain->kid[from]);
+    struct expr *e = ARENA_NEW(a, struct expr);
+    const struct expr **kid = arena_list(a, 2, sizeof *kid);
+    size_t middle = from + (to - from) / 2;
+    if (e == NULL || kid == NULL || (kid[0] = halves(a, chain, from, middle)) == NULL || (kid[1] = halves(a, chain, middle, to)) == NULL)
+        return NULL;
+    *e = (struct expr){.op = chain->op, .kid = kid, .n = 2};
+    return e;
+}
+
+/* A copy of the tree in which no chain of && or || has more than two operands; NULL when out of memory. */
+static const struct expr *
+balanced(struct arena *a, const struct expr *e)
+{
+    if (e->op == EXPR_AND || e->op == EXPR_OR)
+        return halves(a, e, 0, e->n);
+    struct expr *copy = ARENA_NEW(a, struct expr);
+    const struct expr **kid = arena_list(a, e->n + 1, sizeof *kid);
+    if (copy == NULL || kid == NULL)
+        return NULL;
+    for (size_t i = 0; i < e->n; i++)
+        if ((kid[i] = balanced(a, e->kid[i])) == NULL)
+            return NULL;
+    *copy = *e;
+    copy->kid = kid;
+    return copy;
+}
+
+static struct condition *
+balanced_conditions(struct arena *a, const struct condition *c)
+{
+    struct condition *first = NULL, **end = &first;
+    for (; c; c = c->next, end = &(*end)->next) {
+        if ((*end = ARENA_NEW(a, struct condition)) == NULL)
+            return NULL;
+        **end = (struct condition){.unless = c->unless, .expr = balanced(a, c->expr)};
+        if ((*end)->expr == NULL)
+            return NULL;
+    }
+    return first;
+}
+
+/* What was written from ${start} on: false and taken back when it is too deep. */
+static bool
+keep(struct buf *b, size_t start)
+{
+    if (b->failed || depth_of(bytes_sub(buf_bytes(b), start, b->n)) <= POLICY_DEPTH)
+        return true;
+    b->n = start;
+    return false;
+}
+
+bool
+policy_write(struct buf *b, const struct policy *p)
+{
+    struct arena a = {.max = OUTPUT_MAX};
+    size_t start = b->n;
+    write_policy(b, p, p->conditions);
+    bool ok = keep(b, start);
+    if (ok)
+        return true;
+    const struct condition *conditions = balanced_conditions(&a, p->conditions);
+    if (conditions)
+        write_policy(b, p, conditions);
+    ok = conditions && keep(b, start);
+    arena_free(&a);
+    return ok;
+}
+
 /* ------------------------------------------------------------------------------------------------------------------ sets */
 
-static void
-write_policies(struct buf *b, const char *key, const struct cedar_policies *p, bool templates)
+static bool
+too_deep(const struct policy *p, struct cedar_error *error)
+{
+    error_set(error, CEDAR_LIMIT, p->line, 0, "policy `");
+    struct text t = error_text(error);
+    text_str(&t, p->id);
+    text_add(&t, "` nests deeper than the %u levels of JSON that are read again: split its conditions", CEDAR_MAX_JSON_DEPTH);
+    return false;
+}
+
+static bool
+write_policies(struct buf *b, const char *key, const struct cedar_policies *p, bool templates, struct cedar_error *error)
 {
     json_key(b, key);
     json_open(b, '{');
@@ -399,9 +510,11 @@ write_policies(struct buf *b, const char *key, const struct cedar_policies *p, b
         if (p->at[i]->template != templates || p->at[i]->linked)
             continue;
         json_key_bytes(b, str_bytes(p->at[i]->id));
-        policy_write(b, p->at[i]);
+        if (!policy_write(b, p->at[i]))
+            return too_deep(p->at[i], error);
     }
     json_close(b, '}');
+    return true;
 }
 
 static void
@@ -435,8 +548,11 @@ cedar_policies_to_json(const struct cedar_policies *p, struct cedar_output *out,
 {
     struct buf b = buf_make(OUTPUT_MAX);
     json_open(&b, '{');
-    write_policies(&b, "templates", p, true);
-    write_policies(&b, "staticPolicies", p, false);
+    if (!write_policies(&b, "templates", p, true, error) || !write_policies(&b, "staticPolicies", p, false, error)) {
+        buf_free(&b);
+        *out = (struct cedar_output){NULL, 0};
+        return false;
+    }
     json_key(&b, "templateLinks");
     json_open(&b, '[');
     for (size_t i = 0; i < p->n; i++) {
@@ -454,8 +570,11 @@ bool
 cedar_policy_to_json(const struct cedar_policies *p, size_t i, struct cedar_output *out, struct cedar_error *error)
 {
     struct buf b = buf_make(OUTPUT_MAX);
-    policy_write(&b, p->at[i]);
-    return finish(&b, out, error);
+    if (policy_write(&b, p->at[i]))
+        return finish(&b, out, error);
+    buf_free(&b);
+    *out = (struct cedar_output){NULL, 0};
+    return too_deep(p->at[i], error);
 }
 
 bool
