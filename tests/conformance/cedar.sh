@@ -1,7 +1,8 @@
 #!/bin/sh
-# The official Cedar corpus, the handwritten cases and the probes against our engine.
+# The official Cedar corpus, the handwritten cases, the probes and the forms of policies against our engine.
 #   cedar.sh [DATA]     DATA holds corpus-tests.tar.gz, handwritten-tests.tar.gz, probes.txt, golden-4.13.0.jsonl.gz
-#                       (default: ../shared/data/cedar beside the repository). CEDAR_CORPUS names a built runner.
+#                       (default: ../shared/data/cedar beside the repository). CEDAR_BUILD names the build whose libraries are run
+#                       (default: build; it is built when it is not there).
 set -eu
 
 repo=$(cd "$(dirname "$0")/../.." && pwd)
@@ -11,16 +12,22 @@ if [ ! -f "$data/corpus-tests.tar.gz" ]; then
     exit 0
 fi
 
+build=${CEDAR_BUILD:-$repo/build}
+[ -f "$build/src/cedar/libcedar.a" ] || "$repo/scripts/build.sh"
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 3' INT TERM
 
-runner=${CEDAR_CORPUS:-}
-if [ -z "$runner" ]; then
-    runner=$work/cedar_corpus
-    ${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O2 -I"$repo/src" -I"$repo/include" -o "$runner" "$repo/tests/conformance/cedar_corpus.c" \
-        "$repo"/src/cedar/*.c "$repo"/src/base/arena.c "$repo"/src/base/bytes.c "$repo"/src/base/err.c "$repo"/src/base/json.c
-fi
+# run PROGRAM ARGUMENT…: compile tests/conformance/PROGRAM.c against the libraries and run it; what fails is remembered.
+result=0
+run() {
+    program=$1
+    shift
+    ${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O2 -I"$repo/src" -I"$repo/include" -o "$work/$program" "$repo/tests/conformance/$program.c" \
+        "$build/src/cedar/libcedar.a" "$build/src/base/libbase.a"
+    "$work/$program" "$@" || result=$?
+}
 
 mkdir "$work/cases"
 tar xzf "$data/corpus-tests.tar.gz" -C "$work/cases"
@@ -29,11 +36,14 @@ golden=
 if [ -f "$data/golden-4.13.0.jsonl.gz" ]; then
     golden=$work/golden.jsonl
     gunzip -c "$data/golden-4.13.0.jsonl.gz" >"$golden"
+    run cedar_forms "$work/cases/corpus-tests" "$golden"
+else
+    echo "cedar.sh: the forms of policies are skipped, there is no $data/golden-4.13.0.jsonl.gz"
 fi
-
-result=0
 if [ -f "$data/probes.txt" ]; then
-    "$runner" --probes "$data/probes.txt" || result=$?
+    run cedar_probes "$data/probes.txt"
+else
+    echo "cedar.sh: the probes are skipped, there is no $data/probes.txt"
 fi
-"$runner" "$work/cases" ${golden:+"$golden"} || result=$?
+run cedar_corpus "$work/cases" ${golden:+"$golden"}
 exit $result

@@ -5,7 +5,6 @@
  *                                   compared are the decision and the sets of determining and of erroring policies, by the reference
  *                                   evaluator and the compiled engine, and whether the policies validate. GOLDEN (JSON lines of the
  *                                   official engine's full answers) adds a comparison of the texts of errors.
- *     cedar_corpus --probes FILE    expressions and policies with the official engine's answer, one a line.
  *
  * Prints the first twenty disagreements and one last line. Exit: 0 all agree, 1 some do not, 3 could not look.
  */
@@ -444,122 +443,11 @@ run_corpus(const char *dir, const char *golden)
     return total.agree == total.requests && total.validations_agree == total.validations ? 0 : 1;
 }
 
-/* --------------------------------------------------------------------------------------------------------------- probes */
-
-/* A line is "<group> <input>   => <answer>"; groups str and syn write their input as a JSON string. */
-struct probe {
-    struct bytes group, input, answer;
-};
-
-static bool
-split_probe(struct arena *a, struct bytes line, struct probe *p)
-{
-    size_t arrow = bytes_search(line, BYTES(" => "));
-    struct bytes rest = bytes_trim(bytes_sub(line, 0, arrow));
-    p->group = bytes_split(&rest, ' ');
-    p->input = rest;
-    p->answer = bytes_sub(line, arrow + 4, line.n);
-    if (arrow == line.n || !(bytes_is(p->group, "str") || bytes_is(p->group, "syn")))
-        return arrow < line.n;
-    struct json *v;
-    if (err_failed(json_parse(a, p->input, NULL, &v)) || v->type != JSON_STRING)
-        return false;
-    p->input = v->text;
-    return true;
-}
-
-static bool
-is_expression(struct bytes group)
-{
-    static const char *const groups[] = {"str", "int", "rec", "ent", "ext"};
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
-        if (bytes_is(group, groups[i]))
-            return true;
-    return false;
-}
-
-/* Our answer in the words of the file. */
-static void
-answer_probe(struct bytes text, bool expression, struct buf *out)
-{
-    struct cedar_policies *policies;
-    struct cedar_error error;
-    struct cedar_answer a;
-    if (!cedar_policies_parse(to_str(text), "probe", false, &policies, &error)) {
-        buf_printf(out, "REJECT failed to parse policies from string: %s", error.text);
-        return;
-    }
-    struct cedar_scratch *s = cedar_scratch_new(1 << 20);
-    struct cedar_value *context = cedar_record(s);
-    cedar_record_put(s, context, (struct cedar_str){"x", 1}, cedar_string(s, (struct cedar_str){"1.2.3.4", 7}));
-    struct cedar_request q = {{{"U", 1}, {"a", 1}}, {{"Action", 6}, {"x", 1}}, {{"R", 1}, {"r", 1}}, context};
-    if (!cedar_evaluate(policies, NULL, &q, s, &a))
-        stop("out of memory");
-    if (!expression)
-        buf_puts(out, "OK");
-    else if (a.n_errors)
-        buf_printf(out, "EVALERR %s", a.errors[0].text);
-    else
-        buf_puts(out, a.n_permits ? "true" : "false");
-    cedar_scratch_free(s);
-    cedar_policies_unref(policies);
-}
-
-static struct bytes
-first_word(struct bytes b)
-{
-    return bytes_split(&b, ' ');
-}
-
-static void
-run_probe(const struct probe *p)
-{
-    struct buf text = buf_make(1 << 20), ours = buf_make(1 << 20);
-    bool expression = is_expression(p->group);
-    buf_puts(&text, expression ? "permit(principal,action,resource) when { " : "");
-    buf_put(&text, p->input);
-    buf_puts(&text, expression ? " };" : "");
-    answer_probe(buf_bytes(&text), expression, &ours);
-    /* A template alone is refused by the official call that made the file, not by its parser. */
-    bool template = bytes_search(p->answer, BYTES("static policy set includes a template")) < p->answer.n;
-    bool agree = template || bytes_eq(first_word(p->answer), first_word(buf_bytes(&ours)));
-    total.requests++;
-    total.agree += agree;
-    total.texts++;
-    total.texts_agree += bytes_starts(buf_bytes(&ours), p->answer) || template;
-    if (!agree || (!bytes_starts(buf_bytes(&ours), p->answer) && !template))
-        printf("%s %.*s %.*s\n  theirs %.*s\n  ours   %s\n", agree ? "text" : "DISAGREES", BYTES_ARG(p->group), BYTES_ARG(p->input),
-               BYTES_ARG(p->answer), buf_text(&ours));
-    buf_free(&text);
-    buf_free(&ours);
-}
-
-static int
-run_probes(const char *path)
-{
-    struct arena a = {.max = 0};
-    struct buf text = read_file(path);
-    struct bytes rest = buf_bytes(&text);
-    while (rest.n > 0) {
-        struct bytes line = bytes_split(&rest, '\n');
-        struct probe p;
-        if (split_probe(&a, line, &p) && (is_expression(p.group) || bytes_is(p.group, "syn")))
-            run_probe(&p);
-    }
-    printf("probe texts %zu agree %zu\n", total.texts, total.texts_agree);
-    printf("probes %zu agree %zu\n", total.requests, total.agree);
-    arena_free(&a);
-    buf_free(&text);
-    return total.agree == total.requests ? 0 : 1;
-}
-
 int
 main(int argc, char **argv)
 {
-    if (argc == 3 && strcmp(argv[1], "--probes") == 0)
-        return run_probes(argv[2]);
     if (argc == 2 || argc == 3)
         return run_corpus(argv[1], argc == 3 ? argv[2] : NULL);
-    fprintf(stderr, "usage: cedar_corpus DIR [GOLDEN] | cedar_corpus --probes FILE\n");
+    fprintf(stderr, "usage: cedar_corpus DIR [GOLDEN]\n");
     return 2;
 }
