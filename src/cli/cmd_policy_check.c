@@ -3,24 +3,68 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static struct err
-lint(struct policy_world *w, struct findings *out)
+static void
+note(const struct policy_world *w, const struct cedar_finding *f, struct findings *out)
 {
-    struct cedar_findings *found = NULL;
+    struct cedar_str file = cedar_policy_file(w->policies, f->policy);
+    char name[128];
+    unsigned line = f->line ? f->line : cedar_policy_line(w->policies, f->policy);
+    snprintf(name, sizeof name, "%.*s", (int)(file.n < 127 ? file.n : 127), file.at);
+    findings_note(out, f->kind == CEDAR_FINDING_ERROR ? FINDING_ERROR : FINDING_WARNING, name, (int)line, "%.*s%s%.*s",
+                  (int)(f->message.n < 220 ? f->message.n : 220), f->message.at, f->help.n ? "; " : "", (int)(f->help.n < 90 ? f->help.n : 90),
+                  f->help.n ? f->help.at : "");
+}
+
+static struct err
+read_schema(struct cli *c, struct cedar_schema **out)
+{
+    const char *path = given(c, "schema");
     struct cedar_error error = {0};
-    if (!cedar_lint(w->policies, NULL, &found, &error))
-        return err_make(error.code == CEDAR_MEMORY ? E_MEMORY : E_LIMIT, "%.300s", error.text);
-    for (size_t i = 0; i < found->n; i++) {
-        const struct cedar_finding *f = &found->at[i];
-        struct cedar_str file = cedar_policy_file(w->policies, f->policy), id = cedar_policy_id(w->policies, f->policy);
-        char name[128];
-        unsigned line = f->line ? f->line : cedar_policy_line(w->policies, f->policy);
-        snprintf(name, sizeof name, "%.*s", (int)(file.n < 127 ? file.n : 127), file.at);
-        findings_note(out, FINDING_WARNING, name, (int)line, "policy %.*s: %.*s", (int)(id.n < 100 ? id.n : 100), id.at,
-                      (int)(f->message.n < 200 ? f->message.n : 200), f->message.at);
-    }
+    struct bytes text;
+    if (path == NULL)
+        return err_ok();
+    TRY(policy_read(c, path, &text));
+    if (cedar_schema_parse((struct cedar_str){text.n ? (const char *)text.at : "", text.n}, path, out, &error))
+        return err_ok();
+    return policy_syntax(c, path, text, &error);
+}
+
+/* What the validator says already, the lint need not repeat. */
+static bool
+spoken(const struct cedar_findings *found, size_t policy)
+{
+    for (size_t i = 0; found && i < found->n; i++)
+        if (found->at[i].policy == policy)
+            return true;
+    return false;
+}
+
+static struct err
+look(struct policy_world *w, const struct cedar_schema *schema, struct findings *out)
+{
+    struct cedar_findings *found = NULL, *lint = NULL;
+    struct cedar_error error = {0};
+    bool ok = (schema == NULL || cedar_validate(w->policies, schema, NULL, &found, &error)) && cedar_lint(w->policies, schema, &lint, &error);
+    for (size_t i = 0; found && i < found->n; i++)
+        note(w, &found->at[i], out);
+    for (size_t i = 0; lint && i < lint->n; i++)
+        if (!spoken(found, lint->at[i].policy))
+            note(w, &lint->at[i], out);
     cedar_findings_free(found);
-    return err_ok();
+    cedar_findings_free(lint);
+    return ok ? err_ok() : err_make(error.code == CEDAR_MEMORY ? E_MEMORY : E_LIMIT, "%.300s", error.text);
+}
+
+static const char *
+level_name(const struct finding *f)
+{
+    return f->level == FINDING_ERROR ? "error" : "warning";
+}
+
+static void
+put_count(struct buf *b, size_t n, const char *what)
+{
+    buf_printf(b, ", %zu %s%s", n, what, n == 1 ? "" : "s");
 }
 
 static void
@@ -29,13 +73,16 @@ put_people(struct buf *b, const struct findings *f, size_t policies, bool colour
     for (size_t i = 0; i < f->n; i++) {
         output_clean(b, bytes_str(f->list[i].file), false);
         buf_printf(b, ":%d: ", f->list[i].line);
-        output_tone(b, colour, TONE_WARN, "warning");
+        output_tone(b, colour, f->list[i].level == FINDING_ERROR ? TONE_BAD : TONE_WARN, level_name(&f->list[i]));
         buf_puts(b, ": ");
         output_clean(b, bytes_str(f->list[i].text), false);
         buf_putc(b, '\n');
     }
-    output_tone(b, colour, TONE_GOOD, "good");
-    buf_printf(b, ": %zu polic%s, %zu warning%s\n", policies, policies == 1 ? "y" : "ies", f->warnings, f->warnings == 1 ? "" : "s");
+    output_tone(b, colour, f->errors ? TONE_BAD : TONE_GOOD, f->errors ? "not valid" : "good");
+    buf_printf(b, ": %zu polic%s", policies, policies == 1 ? "y" : "ies");
+    put_count(b, f->errors, "error");
+    put_count(b, f->warnings, "warning");
+    buf_putc(b, '\n');
 }
 
 static void
@@ -48,13 +95,14 @@ put_json(struct buf *b, const struct findings *f, size_t policies)
     for (size_t i = 0; i < f->n; i++) {
         json_item(b);
         json_open(b, '{');
-        json_member_str(b, "level", "warning");
+        json_member_str(b, "level", level_name(&f->list[i]));
         json_member_str(b, "file", f->list[i].file);
         json_member_int(b, "line", f->list[i].line);
         json_member_str(b, "text", f->list[i].text);
         json_close(b, '}');
     }
     json_close(b, ']');
+    json_member_int(b, "errors", (int64_t)f->errors);
     json_member_int(b, "warnings", (int64_t)f->warnings);
     json_close(b, '}');
     buf_putc(b, '\n');
@@ -65,10 +113,16 @@ cmd_policy_check(struct cli *c)
 {
     struct policy_world w = {0};
     struct findings f = {0};
+    struct cedar_schema *schema = NULL;
     struct buf b = buf_make(OUTPUT_MAX);
+    if (given(c, "schema") && c->n_words == 0)
+        return err_make(E_USAGE, "--schema belongs to FILEs; an estate has its own");
+    TRY(read_schema(c, &schema));
     struct err e = c->n_words ? world_files(c, c->words, c->n_words, NULL, &w) : world_estate(c, &w);
     if (!err_failed(e))
-        e = lint(&w, &f);
+        e = look(&w, schema, &f);
+    c->status = f.errors ? 1 : 0;
+    cedar_schema_unref(schema);
     size_t n = err_failed(e) ? 0 : cedar_policies_count(w.policies);
     if (!err_failed(e) && c->json)
         put_json(&b, &f, n);

@@ -36,6 +36,39 @@ put_list(struct buf *b, const struct policy_world *w, const char *what, const si
     }
 }
 
+/* A policy is worth an account when its scope fits. */
+static bool
+scope_fits(const struct cedar_why *why)
+{
+    bool fits = true;
+    for (size_t i = 0; i < why->n && why->clauses[i].kind <= CEDAR_CLAUSE_RESOURCE; i++)
+        fits = fits && why->clauses[i].holds;
+    return fits;
+}
+
+static struct err
+put_why(struct buf *b, const struct policy_world *w, const struct policy_result *r, bool json)
+{
+    struct cedar_why why;
+    for (size_t i = 0; i < cedar_policies_count(w->policies); i++) {
+        struct cedar_output out = {NULL, 0};
+        if (cedar_policy_is_template(w->policies, i))
+            continue;
+        if (!cedar_why(w->policies, i, w->entities, &r->request, 0, w->scratch, &why))
+            return err_make(E_MEMORY, "out of memory");
+        if (!scope_fits(&why))
+            continue;
+        if (!(json ? cedar_why_json(w->policies, i, &why, &out) : cedar_why_text(w->policies, i, &why, &out)))
+            return err_make(E_MEMORY, "out of memory");
+        if (json)
+            json_item(b), buf_put(b, bytes_make(out.at, out.n));
+        else
+            output_clean(b, bytes_make(out.at, out.n), true);
+        cedar_output_free(&out);
+    }
+    return err_ok();
+}
+
 static void
 put_people(struct buf *b, const struct policy_world *w, const struct policy_result *r, bool colour)
 {
@@ -119,8 +152,6 @@ put_json(struct buf *b, const struct policy_world *w, const struct policy_result
         json_member_str(b, "tier", tier_names[r->tier]);
     if (r->decision.edit[0])
         json_member_str(b, "edit", r->decision.edit);
-    json_close(b, '}');
-    buf_putc(b, '\n');
 }
 
 /* JSON on the command line, or @FILE. */
@@ -130,6 +161,32 @@ json_option(struct cli *c, const char *name, struct bytes *out)
     const char *value = given(c, name);
     *out = bytes_str(value);
     return value && value[0] == '@' ? policy_read(c, value + 1, out) : err_ok();
+}
+
+static struct err
+request_text(struct cli *c, const struct json *top, const char *key, const char **out)
+{
+    struct bytes text = json_text(top, key);
+    if (text.at == NULL)
+        return err_make(E_USAGE, "--request: %s: expected a text, Type::\"id\"", key);
+    *out = arena_str(&c->arena, text);
+    return *out ? err_ok() : err_make(E_MEMORY, "out of memory");
+}
+
+/* A request in one file, as the official command line takes it. */
+static struct err
+read_request(struct cli *c, const char *path, struct policy_ask *ask)
+{
+    struct json *top;
+    struct bytes text;
+    TRY(policy_read(c, path, &text));
+    TRY(err_wrap(json_parse(&c->arena, text, NULL, &top), "%.150s", path));
+    TRY(request_text(c, top, "principal", &ask->principal));
+    TRY(request_text(c, top, "action", &ask->action));
+    TRY(request_text(c, top, "resource", &ask->resource));
+    if (json_get(top, "context"))
+        ask->context = json_get(top, "context")->raw;
+    return err_ok();
 }
 
 static struct err
@@ -146,7 +203,8 @@ read_ask(struct cli *c, struct policy_ask *ask)
                                .action = given(c, "action"),
                                .resource = given(c, "resource")};
     TRY(json_option(c, "arguments", &ask->arguments));
-    return json_option(c, "context", &ask->context);
+    TRY(json_option(c, "context", &ask->context));
+    return given(c, "request") ? read_request(c, given(c, "request"), ask) : err_ok();
 }
 
 static struct err
@@ -158,6 +216,15 @@ decide_one(struct cli *c, struct policy_world *w, const struct policy_ask *ask, 
         put_json(b, w, &r);
     else
         put_people(b, w, &r, output_colour(STDOUT_FILENO));
+    if (given(c, "why")) {
+        if (c->json)
+            json_key(b, "why"), json_open(b, '[');
+        TRY(put_why(b, w, &r, c->json));
+        if (c->json)
+            json_close(b, ']');
+    }
+    if (c->json)
+        json_close(b, '}'), buf_putc(b, '\n');
     c->status = r.decision.outcome == OUTCOME_ALLOW ? 0 : 1;
     return err_ok();
 }

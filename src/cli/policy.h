@@ -47,6 +47,8 @@ struct policy_ask {
 struct policy_result {
     struct cedar_answer answer;
     struct decision decision;
+    struct cedar_request request;
+    char action[DECISION_ACTION_MAX]; /* the text of request.action, for a call */
     enum tier tier;
     bool call; /* it was an agent's call: then tier is set */
 };
@@ -55,6 +57,9 @@ struct policy_result {
 struct err ask_run(struct policy_world *w, const struct policy_ask *ask, struct policy_result *r) MUST_USE;
 /* result_groups(w, r, i): the group that the ${i}th satisfied step_up forbid names; false past the last. */
 bool result_group(const struct policy_world *w, const struct policy_result *r, size_t i, struct bytes *group);
+
+/* uid_read(c, what, text, out): Type::"id"; in the id, only \" and \\ may follow a backslash. ${what} names it in the error. */
+struct err uid_read(struct cli *c, const char *what, const char *text, struct cedar_uid *out) MUST_USE;
 
 /* One test that was run. */
 struct policy_verdict {

@@ -10,8 +10,8 @@ to_cedar(struct bytes b)
 }
 
 /* Type::"id", with \" and \\ as the only escapes. */
-static struct err
-read_uid(struct cli *c, const char *what, const char *text, struct cedar_uid *out)
+struct err
+uid_read(struct cli *c, const char *what, const char *text, struct cedar_uid *out)
 {
     struct bytes t = bytes_trim(bytes_str(text));
     size_t quote = bytes_find(t, '"'), n = 0;
@@ -39,9 +39,9 @@ plain_request(struct policy_world *w, const struct policy_ask *ask, struct cedar
     struct cedar_error error = {0};
     if (ask->principal == NULL || ask->action == NULL || ask->resource == NULL)
         return err_make(E_USAGE, "a request needs principal, action and resource%s", w->estate ? ", or agent and tool" : "");
-    TRY(read_uid(w->c, "principal", ask->principal, &r->principal));
-    TRY(read_uid(w->c, "action", ask->action, &r->action));
-    TRY(read_uid(w->c, "resource", ask->resource, &r->resource));
+    TRY(uid_read(w->c, "principal", ask->principal, &r->principal));
+    TRY(uid_read(w->c, "action", ask->action, &r->action));
+    TRY(uid_read(w->c, "resource", ask->resource, &r->resource));
     r->context = cedar_value_json(w->scratch, to_cedar(ask->context.n ? ask->context : BYTES("{}")), &error);
     return r->context ? err_ok() : err_make(E_USAGE, "context: %.250s", error.text);
 }
@@ -132,8 +132,7 @@ fill_arguments(const struct policy_ask *ask, struct policy_world *w, struct call
 }
 
 static struct err
-call_request(struct policy_world *w, const struct policy_ask *ask, struct policy_result *out, char action[DECISION_ACTION_MAX],
-             struct cedar_request *r)
+call_request(struct policy_world *w, const struct policy_ask *ask, struct policy_result *out)
 {
     struct made *m = ARENA_NEW(&w->c->arena, struct made);
     if (m == NULL)
@@ -148,7 +147,7 @@ call_request(struct policy_world *w, const struct policy_ask *ask, struct policy
     TRY(fill_arguments(ask, w, &m->call));
     out->call = true;
     out->tier = call_tier(&m->call, out->decision.tier_why);
-    return decide_request(&m->call, out->tier, true, w->scratch, action, r);
+    return decide_request(&m->call, out->tier, true, w->scratch, out->action, &out->request);
 }
 
 /* Cedar's own answer: a permit and no forbid. */
@@ -171,15 +170,13 @@ conclude_plain(struct policy_world *w, struct policy_result *r)
 struct err
 ask_run(struct policy_world *w, const struct policy_ask *ask, struct policy_result *r)
 {
-    char action[DECISION_ACTION_MAX];
-    struct cedar_request request = {0};
     *r = (struct policy_result){0};
     cedar_scratch_reset(w->scratch);
     if (ask->agent || ask->tool)
-        TRY(call_request(w, ask, r, action, &request));
+        TRY(call_request(w, ask, r));
     else
-        TRY(plain_request(w, ask, &request));
-    if (!cedar_evaluate(w->policies, w->entities, &request, w->scratch, &r->answer))
+        TRY(plain_request(w, ask, &r->request));
+    if (!cedar_evaluate(w->policies, w->entities, &r->request, w->scratch, &r->answer))
         return err_make(E_MEMORY, "the request takes more than %zu bytes to decide", POLICY_SCRATCH);
     if (w->estate)
         decide_answer(w->policies, &r->answer, &r->decision);

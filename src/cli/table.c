@@ -114,8 +114,25 @@ static const struct option verify_options[] = {
         "entities", "FILE", "a file of entities in Cedar's JSON form, with --policies", false                                                        \
     }
 
+static const struct option policy_check_options[] = {
+    {"schema", "FILE", "with FILEs: validate them against this schema, in Cedar syntax", false},
+    END,
+};
+
 static const struct option policy_test_options[] = {
     POLICY_FILES,
+    END,
+};
+
+static const struct option policy_format_options[] = {
+    {"check", NULL, "change nothing; name the files that are laid out otherwise, exit code 1", false},
+    {"write", NULL, "put the result into the files", false},
+    {"width", "N", "columns to a line; otherwise 80", false},
+    END,
+};
+
+static const struct option policy_convert_options[] = {
+    {"from", "FORM", "what FILE is, cedar or json; otherwise its ending says", false},
     END,
 };
 
@@ -125,6 +142,7 @@ static const struct option policy_eval_options[] = {
     {"action", "UID", "the action, as Action::\"id\"", false},
     {"resource", "UID", "what it is about, as Type::\"id\"", false},
     {"context", "JSON", "the context in Cedar's JSON form, or @FILE", false},
+    {"request", "FILE", "these four from a JSON file, as the official command line has them", false},
     {"agent", "AGENT", "instead of a principal: an agent of the estate, in a writ made for this question", false},
     {"tool", "DESTINATION/TOOL", "instead of action and resource: the tool it calls", false},
     {"arguments", "JSON", "the arguments of the call, or @FILE; checked by the pinned schema", false},
@@ -133,6 +151,7 @@ static const struct option policy_eval_options[] = {
     {"seen", "SENSITIVITY", "what the writ has touched: public, internal, confidential or restricted; otherwise public", false},
     {"untrusted", NULL, "the writ has seen outsiders' content", false},
     {"unconfined", NULL, "the agent runs without walls", false},
+    {"why", NULL, "of each policy whose scope fits: which clause made it apply or not", false},
     END,
 };
 
@@ -308,10 +327,11 @@ const struct command commands[] = {
      "[FILE]…",
      "read policies and say what is wrong with them",
      "With FILEs it works for any Cedar policies; without, for the estate's, whose whole check is `writ check`. An error is shown with its "
-     "line and a caret, exit code 1. A policy that can never apply, or that always fails, is a warning: a forbid of that kind forbids nothing.",
-     none,
+     "line and a caret, exit code 1; with --schema so is what Cedar's strict validator finds. A policy that can never apply, or that always fails, is a "
+     "warning: a forbid of that kind forbids nothing.",
+     policy_check_options,
      COMMON_JSON | COMMON_ESTATE,
-     {"writ policy check", "writ policy check photos.cedar"},
+     {"writ policy check", "writ policy check photos.cedar --schema photos.cedarschema"},
      cmd_policy_check},
     {"policy test",
      "[FILE]…",
@@ -332,6 +352,32 @@ const struct command commands[] = {
      {"writ policy eval --agent reader --tool files/read_text_file --arguments '{\"path\":\"/srv/docs/a.txt\"}'",
       "writ policy eval --policies photos.cedar --principal 'User::\"alice\"' --action 'Action::\"view\"' --resource 'Photo::\"cat\"'"},
      cmd_policy_eval},
+    {"policy who-can",
+     "ACTION [RESOURCE]",
+     "who could be allowed something",
+     "In an estate ACTION is DESTINATION/TOOL, and each agent gets a line: yes; after approval; depends, on the arguments or on what its writ has seen; or no. "
+     "With --policies it is Action::\"id\", RESOURCE is Type::\"id\", and those of --entities are shown who could be allowed it, the context being unknown.",
+     policy_test_options,
+     COMMON_JSON | COMMON_ESTATE,
+     {"writ policy who-can files/write_file",
+      "writ policy who-can 'Action::\"view\"' 'Photo::\"cat\"' --policies photos.cedar --entities entities.json"},
+     cmd_policy_who},
+    {"policy format",
+     "FILE…",
+     "lay out Cedar policies as the official formatter does",
+     "Without --check and --write the result goes to standard output. FILE - is standard input.",
+     policy_format_options,
+     0,
+     {"writ policy format --check policies/house.cedar", "writ policy format --write policies/house.cedar"},
+     cmd_policy_format},
+    {"policy convert",
+     "FILE",
+     "turn Cedar policies into their JSON form, and back",
+     "A FILE that ends in .json is read as JSON, a policy set or one policy; any other as Cedar. The other form goes to standard output.",
+     policy_convert_options,
+     0,
+     {"writ policy convert photos.cedar > photos.json", "writ policy convert photos.json"},
+     cmd_policy_convert},
     {"help",
      "[COMMAND]…",
      "say how a command is used",

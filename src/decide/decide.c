@@ -250,7 +250,7 @@ decide(const struct snapshot *s, const struct call *call, struct cedar_scratch *
     }
 }
 
-static bool
+bool
 task_covers(const struct task *task, const struct call *call)
 {
     for (size_t i = 0; i < task->n_grants; i++)

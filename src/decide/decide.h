@@ -73,6 +73,9 @@ struct err decide_request(const struct call *call, enum tier tier, bool with_inp
                           struct cedar_request *out) MUST_USE;
 void decide_answer(const struct cedar_policies *policies, const struct cedar_answer *answer, struct decision *d);
 
+/* task_covers(task, call): does the template grant the tool at all, whatever the arguments? */
+bool task_covers(const struct task *task, const struct call *call);
+
 /* call_tier(call, why): how much control this call gets (design.md section 1: computed, never declared). */
 enum tier call_tier(const struct call *call, char why[160]);
 

@@ -252,6 +252,9 @@ struct err arguments_check(const struct json *schema, const struct json *args, s
  */
 const struct json *argument_schema_of(const struct json *root, const struct json *schema);
 
+/* policy_schema_text(e, b): the Cedar schema that policies of this estate are validated by. */
+void policy_schema_text(const struct estate *e, struct buf *b);
+
 /* number_compare(a, b): the exact order of two JSON numbers (JSON_INT or JSON_NUMBER), of any length: <0, 0 or >0. */
 int number_compare(const struct json *a, const struct json *b);
 

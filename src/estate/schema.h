@@ -48,8 +48,7 @@ unsigned schema_type_bit(struct bytes name);
 /* What policies may say of the estate (policy_schema.c). */
 /* policy_schema(l, out): the Cedar schema of the estate, as decide builds requests from it. False without memory, or with a finding. */
 bool policy_schema(struct loader *l, struct cedar_schema **out);
-/* policy_schema_text(e, b): the same as text. argument_hidden(tool, name): why policies cannot look at this argument; NULL: they can. */
-void policy_schema_text(const struct estate *e, struct buf *b);
+/* argument_hidden(tool, name): why policies cannot look at this argument; NULL: they can. */
 const char *argument_hidden(const struct tool *tool, struct bytes name);
 /* policy_validate.c: what the schema says about a set of policies, as findings; ${told}: policies that have findings already. */
 void policies_validate(struct loader *l, const struct cedar_policies *set, const struct cedar_schema *schema, const bool *told);
