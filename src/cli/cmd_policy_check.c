@@ -15,20 +15,6 @@ note(const struct policy_world *w, const struct cedar_finding *f, struct finding
                   f->help.n ? f->help.at : "");
 }
 
-static struct err
-read_schema(struct cli *c, struct cedar_schema **out)
-{
-    const char *path = given(c, "schema");
-    struct cedar_error error = {0};
-    struct bytes text;
-    if (path == NULL)
-        return err_ok();
-    TRY(policy_read(c, path, &text));
-    if (cedar_schema_parse((struct cedar_str){text.n ? (const char *)text.at : "", text.n}, path, out, &error))
-        return err_ok();
-    return policy_syntax(c, path, text, &error);
-}
-
 /* What the validator says already, the lint need not repeat. */
 static bool
 spoken(const struct cedar_findings *found, size_t policy)
@@ -40,11 +26,12 @@ spoken(const struct cedar_findings *found, size_t policy)
 }
 
 static struct err
-look(struct policy_world *w, const struct cedar_schema *schema, struct findings *out)
+look(struct policy_world *w, struct findings *out)
 {
     struct cedar_findings *found = NULL, *lint = NULL;
     struct cedar_error error = {0};
-    bool ok = (schema == NULL || cedar_validate(w->policies, schema, NULL, &found, &error)) && cedar_lint(w->policies, schema, &lint, &error);
+    bool ok =
+        (w->schema == NULL || cedar_validate(w->policies, w->schema, NULL, &found, &error)) && cedar_lint(w->policies, w->schema, &lint, &error);
     for (size_t i = 0; found && i < found->n; i++)
         note(w, &found->at[i], out);
     for (size_t i = 0; lint && i < lint->n; i++)
@@ -113,16 +100,13 @@ cmd_policy_check(struct cli *c)
 {
     struct policy_world w = {0};
     struct findings f = {0};
-    struct cedar_schema *schema = NULL;
     struct buf b = buf_make(OUTPUT_MAX);
     if (given(c, "schema") && c->n_words == 0)
         return err_make(E_USAGE, "--schema belongs to FILEs; an estate has its own");
-    TRY(read_schema(c, &schema));
     struct err e = c->n_words ? world_files(c, c->words, c->n_words, NULL, &w) : world_estate(c, &w);
     if (!err_failed(e))
-        e = look(&w, schema, &f);
+        e = look(&w, &f);
     c->status = f.errors ? 1 : 0;
-    cedar_schema_unref(schema);
     size_t n = err_failed(e) ? 0 : cedar_policies_count(w.policies);
     if (!err_failed(e) && c->json)
         put_json(&b, &f, n);

@@ -40,7 +40,8 @@ add_residual(const struct policy_world *w, const struct cedar_residual *r, struc
         s->permit_must |= must;
         return;
     }
-    bool held = cedar_policy_annotation(w->policies, r->policy, "step_up", &value) || cedar_policy_annotation(w->policies, r->policy, "defer", &value);
+    bool held =
+        cedar_policy_annotation(w->policies, r->policy, "step_up", &value) || cedar_policy_annotation(w->policies, r->policy, "defer", &value);
     must = must || r->part == CEDAR_ERRS;
     *(held ? &s->held_may : &s->refused_may) = true;
     if (must)
@@ -177,7 +178,8 @@ who_files(struct policy_world *w, struct rows *rows)
         r.resource.known = CEDAR_KNOWN;
         TRY(uid_read(w->c, "RESOURCE", w->c->words[1], &r.resource.uid));
     }
-    if (!cedar_query_principal(w->policies, w->entities, &r, NULL, NULL, 0, w->scratch, &found, &error))
+    const struct cedar_partial_options o = {.schema = w->schema};
+    if (!cedar_query_principal(w->policies, w->entities, &r, &o, NULL, 0, w->scratch, &found, &error))
         return err_make(E_LIMIT, "%.300s", error.text);
     if ((rows->at = arena_list(&w->c->arena, found.n + 1, sizeof *rows->at)) == NULL)
         return err_make(E_MEMORY, "out of memory");

@@ -18,6 +18,7 @@ struct policy_world {
     struct snapshot *snapshot; /* of the estate */
     struct cedar_policies *policies;
     struct cedar_entities *entities;
+    struct cedar_schema *schema; /* of files; NULL: none was given */
     struct cedar_scratch *scratch;
 };
 
@@ -25,6 +26,10 @@ struct policy_world {
 struct err policy_read(struct cli *c, const char *path, struct bytes *text) MUST_USE;
 /* policy_syntax(c, path, text, error): an error of parsing as E_POLICY: "FILE:LINE:COLUMN: what", the line with a caret below, help. */
 struct err policy_syntax(struct cli *c, const char *path, struct bytes text, const struct cedar_error *error);
+/* policy_schema_option(c, out): the schema of --schema; NULL without that option. */
+struct err policy_schema_option(struct cli *c, struct cedar_schema **out) MUST_USE;
+/* policy_links(c, p): *${p} with the links of --links, when that is given (policy_links.c). */
+struct err policy_links(struct cli *c, struct cedar_policies **p) MUST_USE;
 /* policy_files(c, paths, n, out): the policies of these files as one set; ids are @id or "policyN", N counted over all files. */
 struct err policy_files(struct cli *c, const char *const *paths, size_t n, struct cedar_policies **out) MUST_USE;
 /* world_estate(c, w), world_files(c, policies, n, entities, w): with ${entities} NULL there are none. world_close frees, also half-opened ones. */

@@ -42,7 +42,9 @@ plain_request(struct policy_world *w, const struct policy_ask *ask, struct cedar
     TRY(uid_read(w->c, "principal", ask->principal, &r->principal));
     TRY(uid_read(w->c, "action", ask->action, &r->action));
     TRY(uid_read(w->c, "resource", ask->resource, &r->resource));
-    r->context = cedar_value_json(w->scratch, to_cedar(ask->context.n ? ask->context : BYTES("{}")), &error);
+    struct cedar_str context = to_cedar(ask->context.n ? ask->context : BYTES("{}"));
+    r->context =
+        w->schema ? cedar_context_json_schema(w->scratch, context, w->schema, &r->action, &error) : cedar_value_json(w->scratch, context, &error);
     return r->context ? err_ok() : err_make(E_USAGE, "context: %.250s", error.text);
 }
 

@@ -88,6 +88,19 @@ parse_file(struct cli *c, const char *path, struct cedar_policies **out)
 }
 
 struct err
+policy_schema_option(struct cli *c, struct cedar_schema **out)
+{
+    const char *path = given(c, "schema");
+    struct cedar_error error = {0};
+    struct bytes text;
+    *out = NULL;
+    if (path == NULL)
+        return err_ok();
+    TRY(policy_read(c, path, &text));
+    return cedar_schema_parse(to_cedar(text), path, out, &error) ? err_ok() : policy_syntax(c, path, text, &error);
+}
+
+struct err
 policy_files(struct cli *c, const char *const *paths, size_t n, struct cedar_policies **out)
 {
     struct cedar_error error = {0};
@@ -146,10 +159,13 @@ world_files(struct cli *c, const char *const *policies, size_t n, const char *en
     struct bytes text = BYTES("[]");
     *w = (struct policy_world){.c = c};
     TRY(policy_files(c, policies, n, &w->policies));
+    TRY(policy_links(c, &w->policies));
     if (entities)
         TRY(policy_read(c, entities, &text));
-    if (!cedar_entities_json(to_cedar(text), &w->entities, &error))
-        return err_make(E_POLICY, "%.120s: %.200s", entities ? entities : "entities", error.text);
+    TRY(policy_schema_option(c, &w->schema));
+    if (w->schema ? !cedar_entities_json_schema(to_cedar(text), w->schema, &w->entities, &error)
+                  : !cedar_entities_json(to_cedar(text), &w->entities, &error))
+        return err_make(E_POLICY, "%.100s: %.200s", entities ? entities : "entities", error.text);
     return make_scratch(w);
 }
 
@@ -158,6 +174,7 @@ world_close(struct policy_world *w)
 {
     cedar_scratch_free(w->scratch);
     cedar_entities_unref(w->entities);
+    cedar_schema_unref(w->schema);
     cedar_policies_unref(w->policies);
     snapshot_unref(w->snapshot);
     if (w->estate)

@@ -110,8 +110,10 @@ static const struct option verify_options[] = {
 
 #define POLICY_FILES                                                                                                                                 \
     {"policies", "FILE", "a file of Cedar policies, instead of an estate's", true},                                                                  \
+        {"entities", "FILE", "a file of entities in Cedar's JSON form, with --policies", false},                                                     \
+        {"schema", "FILE", "a schema in Cedar syntax that entities and contexts are read by, with --policies", false},                               \
     {                                                                                                                                                \
-        "entities", "FILE", "a file of entities in Cedar's JSON form, with --policies", false                                                        \
+        "links", "FILE", "links of templates in JSON: [{\"template_id\", \"link_id\", \"args\"}], with --policies", false                            \
     }
 
 static const struct option policy_check_options[] = {
@@ -327,7 +329,8 @@ const struct command commands[] = {
      "[FILE]…",
      "read policies and say what is wrong with them",
      "With FILEs it works for any Cedar policies; without, for the estate's, whose whole check is `writ check`. An error is shown with its "
-     "line and a caret, exit code 1; with --schema so is what Cedar's strict validator finds. A policy that can never apply, or that always fails, is a "
+     "line and a caret, exit code 1; with --schema so is what Cedar's strict validator finds. A policy that can never apply, or that always fails, "
+     "is a "
      "warning: a forbid of that kind forbids nothing.",
      policy_check_options,
      COMMON_JSON | COMMON_ESTATE,
@@ -355,8 +358,10 @@ const struct command commands[] = {
     {"policy who-can",
      "ACTION [RESOURCE]",
      "who could be allowed something",
-     "In an estate ACTION is DESTINATION/TOOL, and each agent gets a line: yes; after approval; depends, on the arguments or on what its writ has seen; or no. "
-     "With --policies it is Action::\"id\", RESOURCE is Type::\"id\", and those of --entities are shown who could be allowed it, the context being unknown.",
+     "In an estate ACTION is DESTINATION/TOOL, and each agent gets a line: yes; after approval; depends, on the arguments or on what its writ has "
+     "seen; or no. "
+     "With --policies it is Action::\"id\", RESOURCE is Type::\"id\", and those of --entities are shown who could be allowed it, the context being "
+     "unknown.",
      policy_test_options,
      COMMON_JSON | COMMON_ESTATE,
      {"writ policy who-can files/write_file",
