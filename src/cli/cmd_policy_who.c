@@ -83,7 +83,7 @@ agent_row(struct policy_world *w, const struct agent *agent, struct call *call, 
 {
     char empty[] = "";
     struct instance instance = {.strength = PROOF_USER};
-    struct writ writ = {.instance = &instance, .agent = agent, .task = agent->tasks[0], .purpose = empty, .confined = true};
+    struct writ writ = {.instance = &instance, .agent = agent, .task = agent->tasks[0], .purpose = empty, .on_behalf_of = empty, .confined = true};
     struct cedar_unknown unknown[N_UNKNOWN];
     struct cedar_partial_answer answer;
     struct cedar_error error = {0};

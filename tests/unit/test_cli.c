@@ -304,7 +304,9 @@ help_names_everything(void **state)
     for (const struct command *k = commands; k->name; k++) {
         const struct option *o;
         char part[128];
-        snprintf(part, sizeof part, ".SS writ %s", k->name);
+        int n = snprintf(part, sizeof part, ".SS writ ");
+        for (const char *at = k->name; *at; at++) /* roff takes a bare hyphen for another character */
+            n += snprintf(part + n, sizeof part - (size_t)n, "%s%c", *at == '-' ? "\\" : "", *at);
         assert_says(&man, part);
         snprintf(part, sizeof part, "\"%s\") words=\"", k->name);
         assert_says(&completion, part);
