@@ -43,7 +43,9 @@ cmd_policy_convert(struct cli *c)
     bool json;
     TRY(is_json(c, c->words[0], &json));
     TRY(policy_read(c, c->words[0], &text));
-    if (!convert((struct cedar_str){text.n ? (const char *)text.at : "", text.n}, json, &out, &error))
+    struct cedar_str in = {text.n ? (const char *)text.at : "", text.n};
+    enum cedar_schema_form from = json ? CEDAR_SCHEMA_JSON : CEDAR_SCHEMA_CEDAR, to = json ? CEDAR_SCHEMA_CEDAR : CEDAR_SCHEMA_JSON;
+    if (given(c, "schema") ? !cedar_schema_convert(in, from, to, &out, &error) : !convert(in, json, &out, &error))
         return policy_syntax(c, c->words[0], text, &error);
     buf_put(&b, bytes_make(out.at, out.n));
     if (out.n && out.at[out.n - 1] != '\n')

@@ -97,7 +97,9 @@ policy_schema_option(struct cli *c, struct cedar_schema **out)
     if (path == NULL)
         return err_ok();
     TRY(policy_read(c, path, &text));
-    return cedar_schema_parse(to_cedar(text), path, out, &error) ? err_ok() : policy_syntax(c, path, text, &error);
+    bool json = bytes_ends(bytes_str(path), BYTES(".json"));
+    bool ok = json ? cedar_schema_parse_json(to_cedar(text), path, out, &error) : cedar_schema_parse(to_cedar(text), path, out, &error);
+    return ok ? err_ok() : policy_syntax(c, path, text, &error);
 }
 
 struct err

@@ -111,13 +111,13 @@ static const struct option verify_options[] = {
 #define POLICY_FILES                                                                                                                                 \
     {"policies", "FILE", "a file of Cedar policies, instead of an estate's", true},                                                                  \
         {"entities", "FILE", "a file of entities in Cedar's JSON form, with --policies", false},                                                     \
-        {"schema", "FILE", "a schema in Cedar syntax that entities and contexts are read by, with --policies", false},                               \
+        {"schema", "FILE", "a schema that entities and contexts are read by, with --policies; in JSON when it ends in .json", false},                \
     {                                                                                                                                                \
         "links", "FILE", "links of templates in JSON: [{\"template_id\", \"link_id\", \"args\"}], with --policies", false                            \
     }
 
 static const struct option policy_check_options[] = {
-    {"schema", "FILE", "with FILEs: validate them against this schema, in Cedar syntax", false},
+    {"schema", "FILE", "with FILEs: validate them against this schema; in JSON when it ends in .json", false},
     END,
 };
 
@@ -134,6 +134,7 @@ static const struct option policy_format_options[] = {
 };
 
 static const struct option policy_convert_options[] = {
+    {"schema", NULL, "FILE is a schema, not policies", false},
     {"from", "FORM", "what FILE is, cedar or json; otherwise its ending says", false},
     END,
 };
@@ -377,11 +378,11 @@ const struct command commands[] = {
      cmd_policy_format},
     {"policy convert",
      "FILE",
-     "turn Cedar policies into their JSON form, and back",
+     "turn Cedar policies or a schema into their JSON form, and back",
      "A FILE that ends in .json is read as JSON, a policy set or one policy; any other as Cedar. The other form goes to standard output.",
      policy_convert_options,
      0,
-     {"writ policy convert photos.cedar > photos.json", "writ policy convert photos.json"},
+     {"writ policy convert photos.cedar > photos.json", "writ policy convert photos.json", "writ policy convert --schema photos.cedarschema"},
      cmd_policy_convert},
     {"help",
      "[COMMAND]…",

@@ -128,6 +128,15 @@ def test_convert_and_back(plain):
     assert code == 0 and json.loads(again) == json.loads(out)
 
 
+def test_a_schema_converts_and_serves_in_both_forms(plain):
+    code, out, _ = writ("policy", "convert", "--schema", "s.cedarschema", cwd=plain)
+    assert code == 0 and "Doc" in json.loads(out)[""]["entityTypes"]
+    (plain / "s.json").write_text(out)
+    code, text, _ = writ("policy", "convert", "--schema", "s.json", cwd=plain)
+    assert code == 0 and "entity Doc" in text
+    assert writ("policy", "check", "p.cedar", "--schema", "s.json", cwd=plain)[0] == 0
+
+
 def test_format_looks_or_writes(plain):
     (plain / "loose.cedar").write_text("permit(principal,action,resource); // all\n")
     assert writ("policy", "format", "--check", "loose.cedar", cwd=plain)[0] == 1
