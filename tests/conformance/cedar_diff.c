@@ -10,6 +10,7 @@
  */
 #include "cedar_calls.h"
 #include "cedar_generate.h"
+#include "writ/cedar.h"
 
 #include <errno.h>
 #include <fcntl.h>
