@@ -1,5 +1,5 @@
 #include "cedar_calls.h"
-#include "cedar/value.h"
+#include "cedar/schema.h"
 
 #include <stdlib.h>
 
@@ -515,6 +515,23 @@ answer_check_entities(struct calls *c, const struct json *call, struct buf *out)
     cedar_schema_unref(s);
 }
 
+static struct cedar_uid
+any_of(const struct schema_entity *e)
+{
+    return (struct cedar_uid){e->name, e->enumerated ? e->ids[0] : (struct cedar_str){"x", 1}};
+}
+
+/* The official call also holds the context against the action: a request of anyone that the action applies to does. */
+static bool
+context_fits(const struct cedar_schema *s, const struct cedar_uid *action, const struct cedar_value *context, struct cedar_error *e)
+{
+    const struct schema_action *a = schema_find_action(s, action);
+    if (a == NULL || a->n_principals == 0 || a->n_resources == 0)
+        return true;
+    struct cedar_request q = {any_of(a->principals[0]), *action, any_of(a->resources[0]), context};
+    return cedar_request_check(s, &q, e);
+}
+
 static void
 answer_check_context(struct calls *c, const struct json *call, struct buf *out)
 {
@@ -529,6 +546,7 @@ answer_check_context(struct calls *c, const struct json *call, struct buf *out)
                                   : given ? cedar_context_json_schema(c->scratch, text, s, &action, &e)
                                           : cedar_value_json(c->scratch, text, &e);
     ok = v && (v->kind == VALUE_RECORD || failed(&e, CEDAR_VALUE, "expression is not a record"));
+    ok = ok && (!given || context_fits(s, &action, v, &e));
     put_checked(out, ok, &e);
     cedar_schema_unref(s);
 }

@@ -23,7 +23,10 @@ const require = createRequire(import.meta.url);
 const where = process.env.CEDAR_WASM;
 let cedar = require(where);
 
-/* The members of an object as the texts of their values. Nothing else is read: whether a value is JSON is for the engine to say. */
+/*
+ * The members of an object, written without spaces, as the texts of their values. Nothing else is read: whether a value is JSON is for the
+ * engine to say.
+ */
 const SKIP = /[^"{}[\],]+|"(?:[^"\\]|\\.)*"/sy;
 function members(line) {
   const out = {};
