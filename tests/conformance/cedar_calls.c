@@ -646,10 +646,14 @@ answer_convert_schema(const struct json *call, enum cedar_schema_form to, struct
 {
     const struct json *v = json_get(call, "schema");
     bool text = json_is(v, JSON_STRING);
+    struct cedar_schema *whole = NULL;
     struct cedar_output o;
     struct cedar_error e;
-    bool ok = cedar_schema_convert(text ? to_str(v->text) : raw(v), text ? CEDAR_SCHEMA_CEDAR : CEDAR_SCHEMA_JSON, to, &o, &e);
+    /* The official call takes whole schemas only; ours also parts, whose names are declared elsewhere. */
+    bool ok = read_schema(v, &whole, &e) &&
+              cedar_schema_convert(text ? to_str(v->text) : raw(v), text ? CEDAR_SCHEMA_CEDAR : CEDAR_SCHEMA_JSON, to, &o, &e);
     put_output(out, ok, to == CEDAR_SCHEMA_CEDAR ? "text" : "json", to != CEDAR_SCHEMA_CEDAR, &o, &e);
+    cedar_schema_unref(whole);
 }
 
 static void
