@@ -4,9 +4,11 @@
 
 /* ------------------------------------------------------------------------------------------------------------------------------ decisions */
 
+/* A condition that is no bool is an error. */
 void
 partial_count(struct partial_tally *t, enum cedar_effect effect, unsigned may, bool fail_closed)
 {
+    may = (may & MAY_BOOL) | (may & ~MAY_BOOL ? MAY_ERROR : 0);
     unsigned counts = MAY_TRUE | (effect == CEDAR_FORBID && fail_closed ? MAY_ERROR : 0);
     bool can = may & counts, must = can && !(may & ~counts);
     if (effect == CEDAR_PERMIT) {

@@ -304,6 +304,28 @@ who_can(void **state)
     cedar_scratch_free(s);
 }
 
+/* A forbid whose condition turns out to be no bool is an error, and counts when errors do. */
+static void
+no_bool_forbids(void **state)
+{
+    (void)state;
+    struct cedar_policies *p = parse("permit(principal, action, resource);\nforbid(principal, action, resource) when { principal.age };\n");
+    struct cedar_entities *e = entities(small_world);
+    struct cedar_scratch *s = cedar_scratch_new(0);
+    struct cedar_error error;
+    struct cedar_candidates found;
+    struct cedar_partial_options closed = {.fail_closed = true};
+    struct cedar_partial_request q = {
+        .principal = {CEDAR_KNOWN_TYPE, uid("U", "")}, .action = {CEDAR_KNOWN, uid("Action", "x")}, .resource = {CEDAR_KNOWN, uid("R", "r")}};
+    assert_true(cedar_query_principal(p, e, &q, &closed, NULL, 0, s, &found, &error));
+    assert_string_equal(names_of(&found), "");
+    assert_true(cedar_query_principal(p, e, &q, NULL, NULL, 0, s, &found, &error));
+    assert_string_equal(names_of(&found), "a b");
+    cedar_policies_unref(p);
+    cedar_entities_unref(e);
+    cedar_scratch_free(s);
+}
+
 /* The official examples of query_resource and query_action. */
 static void
 schema_queries(void **state)
@@ -426,10 +448,19 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rfc_example),       cmocka_unit_test(types_decide),        cmocka_unit_test(untyped_is_careful),
-        cmocka_unit_test(rests_go_on),       cmocka_unit_test(official_shape),      cmocka_unit_test(wrong_requests),
-        cmocka_unit_test(who_can),           cmocka_unit_test(schema_queries),      cmocka_unit_test(accounts),
-        cmocka_unit_test(values_stay_short), cmocka_unit_test(links_are_explained), cmocka_unit_test(completions_keep_the_laws),
+        cmocka_unit_test(rfc_example),
+        cmocka_unit_test(types_decide),
+        cmocka_unit_test(untyped_is_careful),
+        cmocka_unit_test(rests_go_on),
+        cmocka_unit_test(official_shape),
+        cmocka_unit_test(wrong_requests),
+        cmocka_unit_test(who_can),
+        cmocka_unit_test(no_bool_forbids),
+        cmocka_unit_test(schema_queries),
+        cmocka_unit_test(accounts),
+        cmocka_unit_test(values_stay_short),
+        cmocka_unit_test(links_are_explained),
+        cmocka_unit_test(completions_keep_the_laws),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
