@@ -4,6 +4,7 @@
  */
 #include "cedar/conform.h"
 #include "cedar/entities.h"
+#include "cedar/json_show.h"
 #include "cedar/schema_source.h"
 #include "cedar/value_json.h"
 
@@ -32,16 +33,6 @@ static bool
 missing(struct reader *r, const char *key)
 {
     return error_set(r->error, CEDAR_VALUE, 0, 0, "missing field `%s`", key);
-}
-
-static bool
-not_a(struct reader *r, const struct cedar_uid *uid, const char *what)
-{
-    error_set(r->error, CEDAR_VALUE, 0, 0, "`");
-    struct text t = error_text(r->error);
-    text_uid(&t, uid);
-    text_add(&t, "`: %s", what);
-    return false;
 }
 
 static bool
@@ -76,7 +67,7 @@ read_fields(struct reader *r, const struct read_entity *e, const struct json *v,
     if (v == NULL)
         return true;
     if (!json_is(v, JSON_OBJECT))
-        return not_a(r, &e->uid, tag ? "`tags` must be an object" : "`attrs` must be an object");
+        return json_wrong_type(r->error, v, "a map");
     struct value_field *fields = arena_list(r->a, v->count, sizeof *fields);
     size_t n = 0;
     if (fields == NULL)
@@ -114,7 +105,7 @@ read_parents(struct reader *r, struct read_entity *e, const struct json *v)
 {
     struct json_place p = {r->a, &e->uid, str_of("parents"), false, JSON_IN_PARENTS};
     if (!json_is(v, JSON_ARRAY))
-        return not_a(r, &e->uid, "`parents` must be an array");
+        return json_wrong_type(r->error, v, "a sequence");
     struct cedar_uid *list = arena_list(r->a, v->count, sizeof *list);
     if (list == NULL)
         return error_memory(r->error);
@@ -146,7 +137,7 @@ read_one(struct reader *r, const struct json *v)
     struct json_place p = {r->a, NULL, str_of("uid"), false, JSON_IN_UID};
     struct read_entity e = {0};
     if (!json_is(v, JSON_OBJECT))
-        return error_set(r->error, CEDAR_VALUE, 0, 0, "every entity must be an object");
+        return json_wrong_type(r->error, v, "struct EntityJson");
     for (size_t i = 0; i < 3; i++)
         if (json_get(v, required[i]) == NULL)
             return missing(r, required[i]);
@@ -168,7 +159,7 @@ read_all(struct reader *r, struct cedar_str text)
     struct json *list;
     bool ok = value_json_text(&tree, text, &list, r->error);
     if (ok && !json_is(list, JSON_ARRAY))
-        ok = error_set(r->error, CEDAR_VALUE, 0, 0, "entities must be a JSON array of {\"uid\", \"attrs\", \"parents\"}");
+        ok = json_wrong_type(r->error, list, "a sequence") || error_help(r->error, "entities are a JSON array of {\"uid\", \"attrs\", \"parents\"}");
     for (const struct json *v = ok ? list->child : NULL; ok && v; v = v->next)
         ok = read_one(r, v);
     arena_free(&tree);

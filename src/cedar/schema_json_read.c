@@ -2,9 +2,12 @@
  * A schema from JSON: {"A::B": {"commonTypes", "entityTypes", "actions", "annotations"}}. Unknown members are errors everywhere, null is
  * something only where it is said. What is wrong is said in the words of the official engine where those are its own.
  */
+#include "cedar/json_show.h"
 #include "cedar/parser.h"
 #include "cedar/schema_source.h"
 #include "cedar/value_json.h"
+
+#define NAME "a name consisting of an optional namespace and id"
 
 struct reader {
     struct arena *a;
@@ -47,32 +50,14 @@ add(struct reader *r, struct source_list *l)
 /* ---------------------------------------------------------------------------------------------------------------- shape */
 
 static bool
-wrong_type(struct reader *r, const struct json *v, const char *expected)
-{
-    static const char *const words[] = {
-        [JSON_NULL] = "null",      [JSON_BOOL] = "boolean `", [JSON_INT] = "integer `", [JSON_NUMBER] = "floating point `",
-        [JSON_STRING] = "string ", [JSON_ARRAY] = "sequence", [JSON_OBJECT] = "map"};
-    error_set(r->error, CEDAR_VALUE, 0, 0, "invalid type: %s", words[v->type]);
-    struct text t = error_text(r->error);
-    if (v->type == JSON_STRING)
-        text_quoted(&t, (struct cedar_str){(const char *)v->text.at, v->text.n < 300 ? v->text.n : 300});
-    else if (v->type == JSON_BOOL || v->type == JSON_INT || v->type == JSON_NUMBER) {
-        text_str(&t, str_from(bytes_sub(v->raw, 0, 300)));
-        text_add(&t, "`");
-    }
-    text_add(&t, ", expected %s", expected);
-    return false;
-}
-
-static bool
 need(struct reader *r, const struct json *v, enum json_type type, const char *expected)
 {
-    return v->type == type || wrong_type(r, v, expected);
+    return v->type == type || json_wrong_type(r->error, v, expected);
 }
 
-/* Members that an object may have: a list that ends in NULL. */
+/* Members that an object may have: a list that ends in NULL; a text about others lists the first ${shown}. */
 static bool
-only(struct reader *r, const struct json *v, const char *const *known)
+only_shown(struct reader *r, const struct json *v, const char *const *known, size_t shown)
 {
     for (const struct json *m = v->child; m; m = m->next) {
         size_t i = 0, n = 0;
@@ -82,13 +67,36 @@ only(struct reader *r, const struct json *v, const char *const *known)
             continue;
         wrong(r, "unknown field `", str_from(m->key), "`, expected ");
         struct text t = error_text(r->error);
-        while (known[n])
+        while (known[n] && n < shown)
             n++;
         text_add(&t, "%s", n > 2 ? "one of " : "");
         for (i = 0; i < n; i++)
             text_add(&t, "%s`%s`", i == 0 ? "" : n == 2 ? " or " : ", ", known[i]);
         return false;
     }
+    return true;
+}
+
+static bool
+only(struct reader *r, const struct json *v, const char *const *known)
+{
+    return only_shown(r, v, known, SIZE_MAX);
+}
+
+/* A struct: an object, or, as the official reader has it, an array of its members in the order of ${known}. */
+static bool
+need_struct(struct reader *r, struct json *v, const char *name, const char *const *known)
+{
+    size_t n = 0, i = 0;
+    if (v->type != JSON_ARRAY)
+        return need(r, v, JSON_OBJECT, name) && only(r, v, known);
+    while (known[n])
+        n++;
+    if (v->count > n)
+        return error_set(r->error, CEDAR_VALUE, 0, 0, "invalid length %zu, expected fewer elements in sequence", v->count);
+    for (struct json *e = v->child; e; e = e->next)
+        e->key = bytes_str(known[i++]);
+    v->type = JSON_OBJECT;
     return true;
 }
 
@@ -119,6 +127,8 @@ name_fault(struct cedar_str name, bool path, bool inside)
     for (bool more = true; more;) {
         size_t n = path ? bytes_search(str_bytes(rest), BYTES("::")) : rest.n;
         struct cedar_str part = {rest.at, n};
+        if (part.n == 0 && name.n == 0)
+            return "unexpected end of input";
         if (!is_word(part))
             return "it is not made of identifiers";
         if (parser_reserved(part))
@@ -166,7 +176,7 @@ read_names(struct reader *r, const struct json *v, struct source_names *out)
     if (out->at == NULL)
         return error_memory(r->error);
     for (const struct json *e = v->child; e; e = e->next)
-        if (!need(r, e, JSON_STRING, "a string") || !read_path(r, e->text, "name", &out->at[out->n++]))
+        if (!need(r, e, JSON_STRING, NAME) || !read_path(r, e->text, "name", &out->at[out->n++]))
             return false;
     return true;
 }
@@ -208,7 +218,8 @@ read_attribute(struct reader *r, const struct json *v, struct source_attribute *
 {
     const struct json *required = json_get(v, "required");
     out->required = true;
-    if (!need(r, v, JSON_OBJECT, "a map") || !keep(r, v->key, &out->name) || !read_annotations(r, json_get(v, "annotations"), &out->annotations))
+    if (!need(r, v, JSON_OBJECT, "struct TypeOfAttribute") || !keep(r, v->key, &out->name) ||
+        !read_annotations(r, json_get(v, "annotations"), &out->annotations))
         return false;
     if (required && !need(r, required, JSON_BOOL, "a boolean"))
         return false;
@@ -361,7 +372,7 @@ read_type(struct reader *r, const struct json *v, bool attribute)
     struct source_type *t = ARENA_NEW(r->a, struct source_type);
     if (t == NULL)
         return error_memory(r->error), NULL;
-    if (!need(r, v, JSON_OBJECT, "builtin type or reference to type defined in commonTypes") || !only(r, v, attribute ? more : plain))
+    if (!need(r, v, JSON_OBJECT, "builtin type or reference to type defined in commonTypes") || !only_shown(r, v, attribute ? more : plain, 5))
         return NULL;
     return read_type_into(r, v, t) ? t : NULL;
 }
@@ -416,10 +427,10 @@ read_choices(struct reader *r, const struct json *v, struct source_entity *out)
 }
 
 static bool
-read_declared_entity(struct reader *r, const struct json *v, struct source_entity *out)
+read_declared_entity(struct reader *r, struct json *v, struct source_entity *out)
 {
     static const char *const known[] = {"memberOfTypes", "shape", "tags", "enum", "annotations", NULL};
-    if (!read_id(r, v->key, &out->name) || !need(r, v, JSON_OBJECT, "struct Everything") || !only(r, v, known) ||
+    if (!read_id(r, v->key, &out->name) || !need_struct(r, v, "struct Everything", known) ||
         !read_annotations(r, json_get(v, "annotations"), &out->annotations))
         return false;
     const struct json *parents = json_get(v, "memberOfTypes"), *shape = json_get(v, "shape"), *tags = json_get(v, "tags");
@@ -431,11 +442,11 @@ read_declared_entity(struct reader *r, const struct json *v, struct source_entit
 }
 
 static bool
-read_applies(struct reader *r, const struct json *v, struct source_action *out)
+read_applies(struct reader *r, struct json *v, struct source_action *out)
 {
     static const char *const known[] = {"resourceTypes", "principalTypes", "context", NULL};
     const struct json *resources, *principals, *context;
-    if (!need(r, v, JSON_OBJECT, "struct ApplySpec") || !only(r, v, known))
+    if (!need_struct(r, v, "struct ApplySpec", known))
         return false;
     out->applies = true;
     resources = json_get(v, "resourceTypes");
@@ -451,10 +462,10 @@ read_applies(struct reader *r, const struct json *v, struct source_action *out)
 }
 
 static bool
-read_parent(struct reader *r, const struct json *v, struct source_parent *out)
+read_parent(struct reader *r, struct json *v, struct source_parent *out)
 {
     static const char *const known[] = {"id", "type", NULL};
-    if (!need(r, v, JSON_OBJECT, "struct ActionEntityUID") || !only(r, v, known))
+    if (!need_struct(r, v, "struct ActionEntityUID", known))
         return false;
     const struct json *id = json_get(v, "id"), *type = json_get(v, "type");
     if (id == NULL)
@@ -463,11 +474,11 @@ read_parent(struct reader *r, const struct json *v, struct source_parent *out)
         return false;
     if (type == NULL || type->type == JSON_NULL)
         return true;
-    return need(r, type, JSON_STRING, "a string") && read_path(r, type->text, "name", &out->type);
+    return need(r, type, JSON_STRING, NAME) && read_path(r, type->text, "name", &out->type);
 }
 
 static bool
-read_parents(struct reader *r, const struct json *v, struct source_action *out)
+read_parents(struct reader *r, struct json *v, struct source_action *out)
 {
     if (!need(r, v, JSON_ARRAY, "a sequence"))
         return false;
@@ -475,28 +486,28 @@ read_parents(struct reader *r, const struct json *v, struct source_action *out)
     out->parents = arena_list(r->a, v->count, sizeof *out->parents);
     if (out->parents == NULL)
         return error_memory(r->error);
-    for (const struct json *e = v->child; e; e = e->next)
+    for (struct json *e = v->child; e; e = e->next)
         if (!read_parent(r, e, &out->parents[out->n_parents++]))
             return false;
     return true;
 }
 
 /* A member that may also be null, which is as good as absent. */
-static const struct json *
+static struct json *
 optional(const struct json *v, const char *key)
 {
-    const struct json *m = json_get(v, key);
+    struct json *m = json_get(v, key);
     return m == NULL || m->type == JSON_NULL ? NULL : m;
 }
 
 static bool
-read_action(struct reader *r, const struct json *v, struct source_action *out)
+read_action(struct reader *r, struct json *v, struct source_action *out)
 {
     static const char *const known[] = {"attributes", "appliesTo", "memberOf", "annotations", NULL};
-    if (!keep(r, v->key, &out->name) || !need(r, v, JSON_OBJECT, "struct ActionType") || !only(r, v, known) ||
+    if (!keep(r, v->key, &out->name) || !need_struct(r, v, "struct ActionType", known) ||
         !read_annotations(r, json_get(v, "annotations"), &out->annotations))
         return false;
-    const struct json *attributes = optional(v, "attributes"), *applies = optional(v, "appliesTo"), *parents = optional(v, "memberOf");
+    struct json *attributes = optional(v, "attributes"), *applies = optional(v, "appliesTo"), *parents = optional(v, "memberOf");
     out->attributes = attributes != NULL;
     if (attributes && !need(r, attributes, JSON_OBJECT, "a map"))
         return false;
@@ -513,7 +524,7 @@ read_action(struct reader *r, const struct json *v, struct source_action *out)
         const void *twice;                                                                                                                           \
         if (!need(r, v, JSON_OBJECT, "a map"))                                                                                                       \
             return false;                                                                                                                            \
-        for (const struct json *m = v->child; m; m = m->next) {                                                                                      \
+        for (struct json *m = v->child; m; m = m->next) {                                                                                            \
             type *new = add(r, &l);                                                                                                                  \
             if (new == NULL || !read(r, m, new))                                                                                                     \
                 return false;                                                                                                                        \
@@ -547,11 +558,11 @@ read_space_name(struct reader *r, const struct json *v, struct source_namespace 
 }
 
 static bool
-read_space(struct reader *r, const struct json *v, struct source_namespace *out)
+read_space(struct reader *r, struct json *v, struct source_namespace *out)
 {
     static const char *const known[] = {"commonTypes", "entityTypes", "actions", "annotations", NULL};
-    if (!need(r, v, JSON_OBJECT, "struct NamespaceDefinition") || !only(r, v, known) ||
-        !read_annotations(r, json_get(v, "annotations"), &out->annotations) || !read_space_name(r, v, out))
+    if (!need_struct(r, v, "struct NamespaceDefinition", known) || !read_annotations(r, json_get(v, "annotations"), &out->annotations) ||
+        !read_space_name(r, v, out))
         return false;
     const struct json *commons = json_get(v, "commonTypes"), *entities = json_get(v, "entityTypes"), *actions = json_get(v, "actions");
     if (entities == NULL)
@@ -572,7 +583,7 @@ read_schema(struct reader *r, const struct json *v, struct schema_source **out)
         return error_memory(r->error);
     if (!need(r, v, JSON_OBJECT, "a map"))
         return false;
-    for (const struct json *m = v->child; m; m = m->next) {
+    for (struct json *m = v->child; m; m = m->next) {
         struct source_namespace *new = add(r, &l);
         if (new == NULL || !read_space(r, m, new))
             return false;
@@ -592,7 +603,8 @@ advise(struct cedar_str text, const struct json *v, struct cedar_error *error)
     while (b.n > 0 && (*b.at == '\n' || *b.at == '\r'))
         b = bytes_trim(bytes_sub(b, 1, b.n));
     if (b.n > 0 && *b.at != '{')
-        return error_help(error, "this is no JSON; is it a schema in Cedar syntax?");
+        return error_help(error, "this API was expecting a schema in the JSON format; did you mean to use a different function, which expects the "
+                                 "Cedar schema format?");
     if (json_get(v, "entityTypes") || json_get(v, "actions") || json_get(v, "commonTypes"))
         return error_help(error, "JSON formatted schema must specify a namespace. If you want to use the empty namespace, explicitly specify it "
                                  "with `{ \"\": {..} }`");

@@ -1,6 +1,9 @@
 /* What names in a schema mean, and what is wrong with them. */
 #include "cedar/schema_resolve.h"
 
+/* Undeclared names of one list that are kept; a text has no room for more. */
+#define UNDEFINED_MAX 500u
+
 /* Type::"id" of an action, for messages: the namespace comes first. */
 struct action_name {
     struct cedar_str space, id;
@@ -139,12 +142,25 @@ check_name(struct check *c, struct cedar_str name, enum schema_wanted wanted)
     return false;
 }
 
+/* A list counts as a set: what stands in it twice is said once. */
+static bool
+is_said(const struct check *c, size_t from, struct cedar_str name)
+{
+    const struct undefined *u = c->types.at;
+    for (size_t i = from; i < c->types.n; i++)
+        if (str_eq(u[i].name, name))
+            return true;
+    return false;
+}
+
 static bool
 check_names(struct check *c, const struct source_names *names)
 {
+    size_t from = c->types.n;
     bool ok = true;
-    for (size_t i = 0; i < names->n; i++)
-        ok &= check_name(c, names->at[i], WANTED_ENTITY);
+    for (size_t i = 0; i < names->n && c->types.n - from < UNDEFINED_MAX; i++)
+        if (!is_said(c, from, names->at[i]))
+            ok &= check_name(c, names->at[i], WANTED_ENTITY);
     return ok;
 }
 
@@ -378,6 +394,8 @@ bool
 schema_check_names(struct arena *a, const struct schema_source *source, struct cedar_error *error)
 {
     struct check c = {.a = a, .source = source, .types.size = sizeof(struct undefined), .actions.size = sizeof(struct source_parent)};
+    if (!check_actions(source, error))
+        return false;
     for (size_t i = 0; i < source->n; i++) {
         c.from = &source->at[i];
         check_space(&c);
@@ -392,5 +410,6 @@ schema_check_names(struct arena *a, const struct schema_source *source, struct c
 bool
 schema_check(struct arena *a, const struct schema_source *source, struct cedar_error *error)
 {
+    /* What is wrong with the actions alone is said before what hides what. */
     return check_actions(source, error) && check_all_hiding(source, error) && schema_check_names(a, source, error);
 }

@@ -25,6 +25,9 @@ struct reader {
     struct space outside; /* declarations in no namespace */
     struct source_list spaces;
     struct cedar_error *error;
+    /* What is wrong with a word or string just read. It is reported once the token behind it may stand there: the official parser looks at
+       that first. */
+    struct cedar_error pending;
 };
 
 /* --------------------------------------------------------------------------------------------------------------- tokens */
@@ -32,6 +35,8 @@ struct reader {
 static bool
 step(struct reader *r)
 {
+    if (r->pending.code != CEDAR_OK)
+        return *r->error = r->pending, false;
     if (lexer_next(&r->lexer, &r->now, r->error))
         return true;
     return r->error->code == CEDAR_SYNTAX ? error_set(r->error, CEDAR_SYNTAX, r->error->line, r->error->column, "invalid token") : false;
@@ -49,6 +54,8 @@ is_word(const struct reader *r, const char *word)
     return r->now.kind == TOKEN_NAME && str_is(r->now.text, word);
 }
 
+static const char needs_applies[] = "action declarations require `appliesTo` before the `{ ... }` block";
+
 static bool
 unexpected(struct reader *r, const char *expected)
 {
@@ -61,6 +68,8 @@ unexpected(struct reader *r, const char *expected)
         text_str(&more, t->text);
         text_add(&more, "`");
     }
+    if (t->kind == TOKEN_CURLY && strstr(expected, "identifier")) /* where an identifier may stand, `appliesTo` may, too */
+        return error_help(r->error, "%s", needs_applies);
     return error_help(r->error, "expected %s", expected);
 }
 
@@ -108,7 +117,12 @@ read_word(struct reader *r, struct cedar_str *out)
 {
     if (is(r, TOKEN_NAME) && parser_reserved(r->now.text)) {
         int n = (int)r->now.text.n;
-        return error_set(r->error, CEDAR_SYNTAX, r->now.line, r->now.column, "`%.*s` is a reserved identifier", n, r->now.text.at);
+        struct token word = r->now;
+        if (!step(r))
+            return false;
+        *out = word.text;
+        error_set(&r->pending, CEDAR_SYNTAX, word.line, word.column, "`%.*s` is a reserved identifier", n, word.text.at);
+        return true;
     }
     return read_any_word(r, out);
 }
@@ -121,10 +135,14 @@ read_string(struct reader *r, struct cedar_str *out)
         return unexpected(r, "string literal");
     if (lexer_string(&r->now, r->a, out, &why))
         return step(r);
+    *out = r->now.text;
     if (why.code == CEDAR_MEMORY)
         return error_memory(r->error);
-    error_set(r->error, CEDAR_SYNTAX, why.line, why.column, "Invalid escape codes");
-    return error_help(r->error, "%s", why.text);
+    if (!step(r))
+        return false;
+    error_set(&r->pending, CEDAR_SYNTAX, why.line, why.column, "Invalid escape codes");
+    error_help(&r->pending, "%s", why.text);
+    return true;
 }
 
 static bool
@@ -660,13 +678,14 @@ read_action(struct reader *r, struct space *s, struct source_list *annotations)
     struct applying x = {.space = s, .action = &action, .name = names.at};
     if (is_word(r, "in") && (!step(r) || !read_parents(r, &action)))
         return false;
+    bool bare = !is_word(r, "appliesTo") && !is_word(r, "attributes");
     if (is_word(r, "appliesTo") && (!step(r) || !read_applies(r, &x)))
         return false;
     if (is_word(r, "attributes") && (!step(r) || !take(r, TOKEN_CURLY, "`{`") || !take(r, TOKEN_CURLY_END, "`}`")))
         return false;
-    if (is(r, TOKEN_CURLY)) {
+    if (is(r, TOKEN_CURLY) && bare) {
         unexpected(r, "`;`");
-        return error_help(r->error, "action declarations require `appliesTo` before the `{ ... }` block");
+        return error_help(r->error, "%s", needs_applies);
     }
     return take(r, TOKEN_SEMICOLON, "`;`") && sort_annotations(r, annotations, &action.annotations) && add_actions(r, s, &names, &action);
 }
@@ -832,6 +851,15 @@ finish(struct reader *r, struct schema_source **out)
     return true;
 }
 
+static bool
+looks_like_json(struct cedar_str text)
+{
+    size_t i = 0;
+    while (i < text.n && strchr(" \t\r\n", text.at[i]) && text.at[i])
+        i++;
+    return i < text.n && text.at[i] == '{';
+}
+
 bool
 schema_source_parse(struct arena *a, struct cedar_str text, struct schema_source **out, struct cedar_error *error)
 {
@@ -841,5 +869,9 @@ schema_source_parse(struct arena *a, struct cedar_str text, struct schema_source
         return error_set(error, CEDAR_LIMIT, 0, 0, "a schema has at most %u bytes", CEDAR_MAX_SCHEMA_BYTES);
     if (!bytes_utf8(str_bytes(text)))
         return error_set(error, CEDAR_SYNTAX, 0, 0, "the schema is not well-formed UTF-8");
-    return step(&r) && read_schema(&r) && finish(&r, out);
+    if (step(&r) && read_schema(&r) && finish(&r, out))
+        return true;
+    return looks_like_json(text) ? error_help(error, "this API was expecting a schema in the Cedar schema format; did you mean to use a different "
+                                                     "function, which expects a JSON-format Cedar schema")
+                                 : false;
 }

@@ -5,6 +5,7 @@
 #include "cedar/value_json.h"
 
 #include "cedar/ext.h"
+#include "cedar/json_show.h"
 #include "cedar/parser.h"
 
 #include <stdio.h>
@@ -103,6 +104,15 @@ has_type_and_id(const struct json *v)
 }
 
 static bool
+no_expr(struct text *t, struct cedar_error *error)
+{
+    text_add(t, "the `__expr` escape is no longer supported");
+    return error_help(error,
+                      "to create an entity reference, use `__entity`; to create an extension value, use `__extn`; and for all other values, use "
+                      "JSON directly");
+}
+
+static bool
 no_reference(const struct json_place *p, const struct json *v, struct cedar_error *error)
 {
     if (p->uid == NULL || p->at != JSON_IN_PARENTS) {
@@ -116,8 +126,10 @@ no_reference(const struct json_place *p, const struct json *v, struct cedar_erro
         text_add(&t, "`, ");
     }
     struct text t = error_text(error);
+    if (json_is(json_get(v, "__expr"), JSON_STRING))
+        return no_expr(&t, error);
     text_add(&t, "expected a literal entity reference, but got `");
-    text_str(&t, (struct cedar_str){(const char *)v->raw.at, v->raw.n < 100 ? v->raw.n : 100});
+    json_show(&t, v);
     text_add(&t, "`");
     return error_help(error, "literal entity references can be made with `{ \"type\": \"SomeType\", \"id\": \"SomeId\" }`");
 }
@@ -251,8 +263,12 @@ read_object(const struct json_place *p, const struct json *v, struct cedar_error
         return read_type_and_id(p, entity, &uid, error) ? no_memory(error, value_entity(p->a, uid)) : NULL;
     if (extension && value_json_is_call(extension))
         return read_extension(p, extension, error);
-    if (json_is(json_get(v, "__expr"), JSON_STRING))
-        return refuse(p, error, "the `__expr` escape is no longer supported", (struct bytes){NULL, 0}, ""), NULL;
+    if (json_is(json_get(v, "__expr"), JSON_STRING)) {
+        value_json_begin(p, error, CEDAR_VALUE);
+        struct text t = error_text(error);
+        no_expr(&t, error);
+        return NULL;
+    }
     return read_record(p, v, error);
 }
 

@@ -6,8 +6,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* An expression has a negative number in parentheses and, but for the outermost record, keys without quotes where they need none. */
 struct style {
-    size_t most; /* 0: all */
+    size_t most; /* 0: all, as an expression */
+    bool inner;
 };
 
 /* Recursion is bounded by the depth of values. */
@@ -34,7 +36,7 @@ show_set(struct text *t, const struct cedar_value *v, const struct style *s)
 static void
 show_key(struct text *t, struct cedar_str key, const struct style *s)
 {
-    if (s->most == 0)
+    if (s->most == 0 && !s->inner)
         text_quoted(t, key);
     else if (name_is_identifier(key))
         text_str(t, key);
@@ -50,10 +52,11 @@ static void
 show_record(struct text *t, const struct cedar_value *v, const struct style *s)
 {
     size_t n = shown(s, v->record.n);
+    struct style inner = {s->most, true};
     text_add(t, "{");
     for (size_t i = 0; i < n && t->n < t->cap; i++) {
         show_key(t, v->record.at[i].key, s);
-        show(t, v->record.at[i].value, s);
+        show(t, v->record.at[i].value, &inner);
         text_add(t, "%s", i + 1 < v->record.n ? ", " : "");
     }
     text_add(t, "%s}", n < v->record.n ? ".. " : "");
@@ -106,7 +109,7 @@ show(struct text *t, const struct cedar_value *v, const struct style *s)
         text_add(t, "%s", v->truth ? "true" : "false");
         break;
     case VALUE_LONG:
-        text_add(t, "%" PRId64, v->number);
+        text_add(t, s->most == 0 && v->number < 0 ? "(%" PRId64 ")" : "%" PRId64, v->number);
         break;
     case VALUE_STRING:
         text_quoted(t, v->text);
@@ -144,5 +147,5 @@ value_text(struct text *t, const struct cedar_value *v)
 void
 value_text_short(struct text *t, const struct cedar_value *v, size_t most)
 {
-    show(t, v, &(struct style){most});
+    show(t, v, &(struct style){most, false});
 }

@@ -368,8 +368,8 @@ test_entity_json_refusals(void **state)
     static const struct {
         const char *json, *error;
     } list[] = {
-        {"{}", "error during entity deserialization: entities must be a JSON array"},
-        {"[1]", "error during entity deserialization: every entity must be an object"},
+        {"{}", "error during entity deserialization: invalid type: map, expected a sequence"},
+        {"[1]", "error during entity deserialization: invalid type: integer `1`, expected struct EntityJson"},
         {"[" UID("U", "a") "\"parents\":[]}]", "error during entity deserialization: missing field `attrs`"},
         {"[" UID("U", "a") "\"attrs\":{}}]", "error during entity deserialization: missing field `parents`"},
         {"[{\"attrs\":{},\"parents\":[]}]", "error during entity deserialization: missing field `uid`"},
