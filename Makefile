@@ -51,8 +51,8 @@ peers: ## Cedar: the published corpus from the folder CEDAR_DATA, then N (1,000,
 cedar-diff: ## N (1,000,000) generated calls to our Cedar engine and to the official one, from SEED (1), every answer compared
 	@scripts/cedar-diff.sh "$(N)" "$(SEED)"
 
-cedar-corpus: ## every case of the folder D, in the official corpus format, against our Cedar engines
-	@scripts/cedar-corpus.sh "$(D)"
+cedar-corpus: ## every case of the folder DIR, in the official corpus format, against our Cedar engines
+	@scripts/cedar-corpus.sh "$(DIR)"
 
 cedar-coverage: ## MC/DC coverage of the Cedar engine: unit tests, generated cases and, with CEDAR_DATA, the corpus
 	@scripts/cedar-coverage.sh

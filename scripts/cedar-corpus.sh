@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-[ -d "${1:-}" ] || die "name a folder: make cedar-corpus D=FOLDER"
+[ -d "${1:-}" ] || die "name a folder: make cedar-corpus DIR=FOLDER"
 from=$(realpath "$1")
 scripts/setup.sh core >&2
 configure build
