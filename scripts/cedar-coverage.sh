@@ -57,8 +57,8 @@ done
 "llvm-cov-$version" report "${objects[@]}" -instr-profile=$to/all.profdata --show-mcdc-summary --show-region-summary=false src/cedar/ >$to/report.txt
 "llvm-cov-$version" show "${objects[@]}" -instr-profile=$to/all.profdata --show-mcdc src/cedar/ >$to/lines.txt
 # Decisions with a condition whose effect was not shown.
-awk '/^[^ |].*\.c:$/ { file = $0 } /MC\/DC Decision Region/ { where = $0; text = ""; bad = 0 } { text = text "\n" $0 }
-    /Independence Pair: not covered/ { bad = 1 } /MC\/DC Coverage for Decision/ && bad { print file text; text = ""; bad = 0 }' $to/lines.txt >$to/missing.txt
+awk '/^\/.*\.c:$/ { file = $0 } /MC\/DC Decision Region/ { text = ""; bad = 0 } { text = text "\n" $0 } /Pair: not covered/ { bad = 1 }
+    /MC\/DC Coverage for Decision/ && bad { print file text; text = ""; bad = 0 }' $to/lines.txt >$to/missing.txt
 # Name, and of lines, branches and MC/DC conditions: all, missed, covered.
 awk 'NR == 1 || /\.c / || /^TOTAL/ || /^Filename/' $to/report.txt | cut -c1-200
 say "what is not covered: $to/missing.txt"
