@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+/* Pairs of a type or action and one above it, at any distance. */
+#define ABOVE_MAX 4194304u
+
 /* A common type, ready once all it refers to are. */
 struct common {
     const struct source_common *from;
@@ -258,6 +261,8 @@ graph_close(struct resolver *r, const struct graph *g, struct graph *out)
                     continue;
                 seen[to] = (uint32_t)i + 1;
                 queue[n++] = to;
+                if (edges.n == ABOVE_MAX)
+                    return error_set(r->error, CEDAR_LIMIT, 0, 0, "the hierarchy has more than %u pairs of a member and a group", ABOVE_MAX);
                 if (!edge_add(r, &edges, i, to))
                     return false;
             }
