@@ -9,7 +9,7 @@ export PREFIX KEEP FUZZ_SECONDS CRASH_RUNS SOAK_SECONDS
 N ?= 1000000
 SEED ?= 1
 
-.PHONY: help build demo test check bench install format asan tsan fuzz peers cedar-diff cedar-corpus cedar-coverage soak clean
+.PHONY: help build demo test check bench bench-cedar install format asan tsan fuzz peers cedar-diff cedar-corpus cedar-coverage soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ install: ## into PREFIX (/usr/local), below DESTDIR
 
 bench: ## CPU time per proxied call, beside nginx as a plain proxy; memory
 	@scripts/bench.sh
+
+bench-cedar: ## CPU time per Cedar decision, beside the official engine (Rust) and cedar-go
+	@scripts/bench-cedar.sh
 
 format: ## lay out the C code by .clang-format
 	@scripts/format.sh
