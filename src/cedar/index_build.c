@@ -453,10 +453,19 @@ failed(const struct builder *b)
            b->groups.failed || b->entries.failed || b->items.failed;
 }
 
+/* Lists that stayed empty get an address, too, so that ranges of nothing may be formed. */
 static void
 hand_over(struct builder *b)
 {
     struct index *x = b->x;
+    growing_add(&b->spots, 0, sizeof *x->spots);
+    growing_add(&b->principals, 0, sizeof *x->principals);
+    growing_add(&b->resources, 0, sizeof *x->resources);
+    growing_add(&b->branches, 0, sizeof *x->branches);
+    growing_add(&b->buckets, 0, sizeof *x->buckets);
+    growing_add(&b->groups, 0, sizeof *x->groups);
+    growing_add(&b->entries, 0, sizeof *x->entries);
+    growing_add(&b->items, 0, sizeof *x->items);
     x->spots = b->spots.at, x->n_spots = b->spots.n;
     x->principals = b->principals.at, x->n_principals = b->principals.n;
     x->resources = b->resources.at, x->n_resources = b->resources.n;
