@@ -101,7 +101,8 @@ compile(struct cedar_engine *e)
     struct graph g;
     struct growing actions = {NULL, 0, 0, false};
     graph_start(&g, &e->table);
-    bool ok = growing_add(&actions, 0, sizeof *e->actions) && e->policies->n < UINT32_MAX / 2 && (e->rules = arena_list(&e->a, e->policies->n, sizeof *e->rules)) != NULL;
+    bool ok = growing_add(&actions, 0, sizeof *e->actions) && e->policies->n < UINT32_MAX / 2 &&
+              (e->rules = arena_list(&e->a, e->policies->n, sizeof *e->rules)) != NULL;
     for (size_t i = 0; ok && i < e->policies->n; i++)
         ok = compile_rule(e, e->policies->at[i], &e->rules[i], &actions, &g);
     e->actions = actions.at;

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#define MEMORY_MAX ((size_t)1 << 30)
-#define ENTITIES_MAX 2000000u
-#define LINKS_MAX ((size_t)1 << 25) /* ancestors of all entities together */
+#define MEMORY_MAX ((size_t)32 << 30)
+#define ENTITIES_MAX 32000000u
+#define LINKS_MAX ((size_t)1 << 28) /* ancestors of all entities together */
 
 struct declared {
     struct cedar_uid uid;

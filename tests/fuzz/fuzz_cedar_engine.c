@@ -61,8 +61,8 @@ compare(const struct cedar_engine *engine, const struct cedar_policies *p, const
     must(cedar_evaluate(p, e, &q, s, &expected));
     must(cedar_decide(engine, &q, NULL, s, &got) && same_answers(&expected, &got));
     must(cedar_decide(engine, &q, &(struct cedar_decide_options){.no_index = true}, s, &got) && same_answers(&expected, &got));
-    struct cedar_ready ready = {cedar_engine_uid(engine, q.principal, s), cedar_engine_uid(engine, q.action, s), cedar_engine_uid(engine, q.resource, s),
-                                cedar_engine_value(engine, q.context, s)};
+    struct cedar_ready ready = {cedar_engine_uid(engine, q.principal, s), cedar_engine_uid(engine, q.action, s),
+                                cedar_engine_uid(engine, q.resource, s), cedar_engine_value(engine, q.context, s)};
     must(cedar_decide_ready(engine, &ready, NULL, s, &got) && same_answers(&expected, &got));
 }
 
