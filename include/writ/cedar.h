@@ -250,7 +250,8 @@ bool cedar_schema_convert(struct cedar_str text, enum cedar_schema_form from, en
 
 /*
  * Entities and contexts in JSON, read by a schema: where it expects an entity or an extension value the escapes __entity and __extn may be
- * left out. Both must keep to the schema; its actions are added to the store.
+ * left out. Entities must keep to the schema; its actions are added to the store. Of a context only names and shape are looked at, whether
+ * it keeps to its types says cedar_request_check.
  */
 bool cedar_entities_json_schema(struct cedar_str text, const struct cedar_schema *schema, struct cedar_entities **out, struct cedar_error *error);
 struct cedar_value *cedar_context_json_schema(struct cedar_scratch *s, struct cedar_str text, const struct cedar_schema *schema,

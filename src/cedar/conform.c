@@ -426,8 +426,8 @@ undeclared_action(const struct cedar_uid *uid, struct cedar_error *error)
     return wrong_uid(error, "request's action ", uid, " is not declared in the schema");
 }
 
-bool
-conform_context(const struct cedar_schema *schema, const struct schema_action *action, const struct cedar_value *context, struct cedar_error *error)
+static bool
+check_context(const struct cedar_schema *schema, const struct schema_action *action, const struct cedar_value *context, struct cedar_error *error)
 {
     const struct cedar_uid *wrong = find_wrong(schema, context);
     if (wrong != NULL && is_undeclared(schema, wrong))
@@ -455,5 +455,5 @@ cedar_request_check(const struct cedar_schema *schema, const struct cedar_reques
         return undeclared_action(&request->action, error);
     return check_applies("principal", action, action->principals, action->n_principals, request->principal.type, error) &&
            check_applies("resource", action, action->resources, action->n_resources, request->resource.type, error) &&
-           conform_context(schema, action, request->context ? request->context : &value_empty_record, error);
+           check_context(schema, action, request->context ? request->context : &value_empty_record, error);
 }

@@ -23,10 +23,6 @@ struct conform_entity {
 };
 bool conform_entity(const struct cedar_schema *schema, const struct conform_entity *e, struct cedar_error *error);
 
-/* conform_context(schema, action, context, error): is it a context for ${action}? */
-bool
-conform_context(const struct cedar_schema *schema, const struct schema_action *action, const struct cedar_value *context, struct cedar_error *error);
-
 /* Messages that readers of JSON and this check share; all return false. */
 bool conform_unknown_type(const struct cedar_schema *schema, const struct cedar_uid *uid, struct cedar_error *error);
 bool conform_no_attribute(const struct cedar_uid *uid, struct cedar_str name, struct cedar_error *error);

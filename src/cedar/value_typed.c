@@ -167,13 +167,11 @@ value_json_typed(const struct json_place *p, const struct type *type, const stru
 }
 
 static const struct cedar_value *
-read_context(struct arena *a, struct cedar_str text, const struct cedar_schema *schema, const struct schema_action *action, struct arena *tree,
-             struct cedar_error *error)
+read_context(struct cedar_scratch *s, struct cedar_str text, const struct type *type, struct arena *tree, struct cedar_error *error)
 {
-    struct json_place p = {.a = a};
+    struct json_place p = {.a = &s->a};
     struct json *v;
-    const struct cedar_value *context = value_json_text(tree, text, &v, error) ? value_json_typed(&p, action->context, v, error) : NULL;
-    return context && conform_context(schema, action, context, error) ? context : NULL;
+    return value_json_text(tree, text, &v, error) ? value_json_typed(&p, type, v, error) : NULL;
 }
 
 struct cedar_value *
@@ -189,7 +187,7 @@ cedar_context_json_schema(struct cedar_scratch *s, struct cedar_str text, const 
         text_add(&t, "` does not exist in the supplied schema");
         return NULL;
     }
-    const struct cedar_value *v = read_context(&s->a, text, schema, known, &tree, error);
+    const struct cedar_value *v = read_context(s, text, known->context, &tree, error);
     struct cedar_value *own = v ? ARENA_NEW(&s->a, struct cedar_value) : NULL;
     arena_free(&tree);
     if (own)
