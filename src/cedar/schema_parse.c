@@ -2,210 +2,24 @@
  * Schemas in Cedar syntax. Two passes, as in the official reader, so that the same mistake is reported first: the text by its grammar,
  * then the declarations (names given twice or reserved, actions without a principal).
  */
-#include "cedar/parser.h"
-#include "cedar/schema_source.h"
-
-/* Of the first thing that is wrong behind the grammar, per namespace: entity types are looked at before actions, those before types. */
-enum late { LATE_ENTITY, LATE_ACTION, LATE_TYPE, LATE_NONE };
-
-struct space {
-    struct cedar_str name; /* first member: see source_list_sort */
-    unsigned line, column;
-    struct source_annotations annotations;
-    struct source_list commons, entities, actions;
-    enum late late;
-    const struct cedar_error *wrong;
-};
-
-struct reader {
-    struct arena *a;
-    struct lexer lexer;
-    struct token now;
-    unsigned depth;
-    struct space outside; /* declarations in no namespace */
-    struct source_list spaces;
-    struct cedar_error *error;
-    /* What is wrong with a word or string just read. It is reported once the token behind it may stand there: the official parser looks at
-       that first. */
-    struct cedar_error pending;
-};
-
-/* --------------------------------------------------------------------------------------------------------------- tokens */
-
-static bool
-step(struct reader *r)
-{
-    if (r->pending.code != CEDAR_OK)
-        return *r->error = r->pending, false;
-    if (lexer_next(&r->lexer, &r->now, r->error))
-        return true;
-    return r->error->code == CEDAR_SYNTAX ? error_set(r->error, CEDAR_SYNTAX, r->error->line, r->error->column, "invalid token") : false;
-}
-
-static bool
-is(const struct reader *r, enum token_kind kind)
-{
-    return r->now.kind == kind;
-}
-
-static bool
-is_word(const struct reader *r, const char *word)
-{
-    return r->now.kind == TOKEN_NAME && str_is(r->now.text, word);
-}
-
-static const char needs_applies[] = "action declarations require `appliesTo` before the `{ ... }` block";
-
-static bool
-unexpected(struct reader *r, const char *expected)
-{
-    const struct token *t = &r->now;
-    if (t->kind == TOKEN_END)
-        error_set(r->error, CEDAR_SYNTAX, t->line, t->column, "unexpected end of input");
-    else {
-        error_set(r->error, CEDAR_SYNTAX, t->line, t->column, "unexpected token `");
-        struct text more = error_text(r->error);
-        text_str(&more, t->text);
-        text_add(&more, "`");
-    }
-    if (t->kind == TOKEN_CURLY && strstr(expected, "identifier")) /* where an identifier may stand, `appliesTo` may, too */
-        return error_help(r->error, "%s", needs_applies);
-    return error_help(r->error, "expected %s", expected);
-}
-
-static bool
-take(struct reader *r, enum token_kind kind, const char *expected)
-{
-    return is(r, kind) ? step(r) : unexpected(r, expected);
-}
-
-/* Step over the token if it is there; false only on failure. */
-static bool
-maybe(struct reader *r, enum token_kind kind, bool *there)
-{
-    *there = is(r, kind);
-    return !*there || step(r);
-}
-
-static bool
-keep(struct reader *r, struct cedar_str from, struct cedar_str *to)
-{
-    struct bytes b = arena_copy(r->a, str_bytes(from));
-    *to = (struct cedar_str){(const char *)b.at, b.n};
-    return b.at != NULL || error_memory(r->error);
-}
-
-static void *
-add(struct reader *r, struct source_list *l)
-{
-    void *new = source_list_add(r->a, l);
-    if (new == NULL)
-        error_memory(r->error);
-    return new;
-}
-
-static bool
-read_any_word(struct reader *r, struct cedar_str *out)
-{
-    if (!is(r, TOKEN_NAME))
-        return unexpected(r, "identifier");
-    return keep(r, r->now.text, out) && step(r);
-}
-
-static bool
-read_word(struct reader *r, struct cedar_str *out)
-{
-    if (is(r, TOKEN_NAME) && parser_reserved(r->now.text)) {
-        int n = (int)r->now.text.n;
-        struct token word = r->now;
-        if (!step(r))
-            return false;
-        *out = word.text;
-        error_set(&r->pending, CEDAR_SYNTAX, word.line, word.column, "`%.*s` is a reserved identifier", n, word.text.at);
-        return true;
-    }
-    return read_any_word(r, out);
-}
-
-static bool
-read_string(struct reader *r, struct cedar_str *out)
-{
-    struct cedar_error why = {0};
-    if (!is(r, TOKEN_STRING))
-        return unexpected(r, "string literal");
-    if (lexer_string(&r->now, r->a, out, &why))
-        return step(r);
-    *out = r->now.text;
-    if (why.code == CEDAR_MEMORY)
-        return error_memory(r->error);
-    if (!step(r))
-        return false;
-    error_set(&r->pending, CEDAR_SYNTAX, why.line, why.column, "Invalid escape codes");
-    error_help(&r->pending, "%s", why.text);
-    return true;
-}
-
-static bool
-read_name(struct reader *r, struct cedar_str *out)
-{
-    if (!is(r, TOKEN_STRING) && !is(r, TOKEN_NAME))
-        return unexpected(r, "identifier or string literal");
-    return is(r, TOKEN_STRING) ? read_string(r, out) : read_word(r, out);
-}
-
-/* "A::B". The parts are put together without the spaces and comments that may stand between them. */
-struct path {
-    struct buf text;
-    struct cedar_str id; /* behind the last "::", when an id may stand there; else at == NULL */
-};
-
-static bool
-read_parts(struct reader *r, struct path *p, bool with_id)
-{
-    struct cedar_str part;
-    for (bool more = true; more;) {
-        if (with_id && p->text.n > 0 && is(r, TOKEN_STRING))
-            return read_string(r, &p->id);
-        if (!read_word(r, &part))
-            return false;
-        buf_puts(&p->text, p->text.n > 0 ? "::" : "");
-        buf_put(&p->text, str_bytes(part));
-        if (!maybe(r, TOKEN_PATH, &more))
-            return false;
-    }
-    return true;
-}
-
-static bool
-read_path(struct reader *r, struct cedar_str *name, struct cedar_str *id)
-{
-    struct path p = {.text = buf_make(CEDAR_MAX_SCHEMA_BYTES)};
-    bool ok = read_parts(r, &p, id != NULL) && (!p.text.failed || error_memory(r->error)) &&
-              keep(r, (struct cedar_str){(const char *)p.text.at, p.text.n}, name);
-    buf_free(&p.text);
-    if (id != NULL)
-        *id = p.id;
-    return ok;
-}
-
-/* ---------------------------------------------------------------------------------------------------------- annotations */
+#include "cedar/schema_reader.h"
 
 static bool
 read_annotation(struct reader *r, struct source_list *l)
 {
-    struct source_annotation *new = add(r, l);
+    struct source_annotation *new = reader_add(r, l);
     bool value;
-    if (new == NULL || !step(r) || !read_any_word(r, &new->key) || !maybe(r, TOKEN_ROUND, &value))
+    if (new == NULL || !reader_step(r) || !reader_any_word(r, &new->key) || !reader_maybe(r, TOKEN_ROUND, &value))
         return false;
     new->value = (struct cedar_str){"", 0}; /* a bare @key is @key("") */
-    return !value || (read_string(r, &new->value) && take(r, TOKEN_ROUND_END, "`)`"));
+    return !value || (reader_string(r, &new->value) && reader_take(r, TOKEN_ROUND_END, "`)`"));
 }
 
 static bool
 read_annotations(struct reader *r, struct source_list *l)
 {
     *l = (struct source_list){.size = sizeof(struct source_annotation)};
-    while (is(r, TOKEN_AT))
+    while (reader_is(r, TOKEN_AT))
         if (!read_annotation(r, l))
             return false;
     return true;
@@ -235,13 +49,13 @@ static const struct source_type *read_type(struct reader *r);
 static bool
 read_attribute(struct reader *r, struct source_list *l)
 {
-    struct source_attribute *new = add(r, l);
+    struct source_attribute *new = reader_add(r, l);
     struct source_list annotations;
     bool optional;
-    if (new == NULL || !read_annotations(r, &annotations) || !read_name(r, &new->name) || !maybe(r, TOKEN_QUESTION, &optional))
+    if (new == NULL || !read_annotations(r, &annotations) || !reader_name(r, &new->name) || !reader_maybe(r, TOKEN_QUESTION, &optional))
         return false;
     new->required = !optional;
-    new->type = take(r, TOKEN_COLON, "`:`") ? read_type(r) : NULL;
+    new->type = reader_take(r, TOKEN_COLON, "`:`") ? read_type(r) : NULL;
     return new->type != NULL &&sort_annotations(r, &annotations, &new->annotations);
 }
 
@@ -263,22 +77,22 @@ read_attributes(struct reader *r, struct source_attributes *out)
 {
     struct source_list l = {.size = sizeof(struct source_attribute)};
     const void *twice;
-    for (bool more = true; more && !is(r, TOKEN_CURLY_END);)
-        if (!read_attribute(r, &l) || !maybe(r, TOKEN_COMMA, &more))
+    for (bool more = true; more && !reader_is(r, TOKEN_CURLY_END);)
+        if (!read_attribute(r, &l) || !reader_maybe(r, TOKEN_COMMA, &more))
             return false;
     if (!source_list_sort(r->a, &l, &twice))
         return error_memory(r->error);
     drop_earlier(&l);
     *out = (struct source_attributes){l.at, l.n};
-    return take(r, TOKEN_CURLY_END, "`,` or `}`");
+    return reader_take(r, TOKEN_CURLY_END, "`,` or `}`");
 }
 
 static bool
 read_set(struct reader *r, struct source_type *t)
 {
     t->kind = SOURCE_SET;
-    t->element = step(r) ? read_type(r) : NULL;
-    return t->element != NULL && take(r, TOKEN_GREATER, "`>`");
+    t->element = reader_step(r) ? read_type(r) : NULL;
+    return t->element != NULL && reader_take(r, TOKEN_GREATER, "`>`");
 }
 
 /* "Set<" begins a set, but a type may be called Set, too. */
@@ -288,25 +102,25 @@ read_set_or_name(struct reader *r, struct source_type *t)
     struct lexer before = r->lexer;
     struct token word = r->now;
     if (str_is(word.text, "Set")) {
-        if (!step(r))
+        if (!reader_step(r))
             return false;
-        if (is(r, TOKEN_LESS))
+        if (reader_is(r, TOKEN_LESS))
             return read_set(r, t);
         r->lexer = before;
         r->now = word;
     }
     t->kind = SOURCE_NAME;
-    return read_path(r, &t->name, NULL);
+    return reader_path(r, &t->name, NULL);
 }
 
 static bool
 read_type_into(struct reader *r, struct source_type *t)
 {
-    if (is(r, TOKEN_CURLY)) {
+    if (reader_is(r, TOKEN_CURLY)) {
         t->kind = SOURCE_RECORD;
-        return step(r) && read_attributes(r, &t->attributes);
+        return reader_step(r) && read_attributes(r, &t->attributes);
     }
-    return is(r, TOKEN_NAME) ? read_set_or_name(r, t) : unexpected(r, "`{`, identifier, or `Set`");
+    return reader_is(r, TOKEN_NAME) ? read_set_or_name(r, t) : reader_unexpected(r, "`{`, identifier, or `Set`");
 }
 
 static const struct source_type *
@@ -330,36 +144,36 @@ static bool
 read_type_names(struct reader *r, struct source_names *out)
 {
     struct source_list l = {.size = sizeof(struct cedar_str)};
-    bool more = true, many = is(r, TOKEN_SQUARE);
-    if (many && !step(r))
+    bool more = true, many = reader_is(r, TOKEN_SQUARE);
+    if (many && !reader_step(r))
         return false;
-    if (many && is(r, TOKEN_SQUARE_END))
+    if (many && reader_is(r, TOKEN_SQUARE_END))
         more = false;
     while (more) {
-        struct cedar_str *new = add(r, &l);
-        if (new == NULL || !read_path(r, new, NULL))
+        struct cedar_str *new = reader_add(r, &l);
+        if (new == NULL || !reader_path(r, new, NULL))
             return false;
-        more = many && is(r, TOKEN_COMMA);
-        if (more && !step(r))
+        more = many && reader_is(r, TOKEN_COMMA);
+        if (more && !reader_step(r))
             return false;
     }
     *out = (struct source_names){l.at, l.n};
-    return !many || take(r, TOKEN_SQUARE_END, "`,` or `]`");
+    return !many || reader_take(r, TOKEN_SQUARE_END, "`,` or `]`");
 }
 
 static bool
 read_ids(struct reader *r, struct source_names *out)
 {
     struct source_list l = {.size = sizeof(struct cedar_str)};
-    if (!take(r, TOKEN_SQUARE, "`[`"))
+    if (!reader_take(r, TOKEN_SQUARE, "`[`"))
         return false;
     for (bool more = true; more;) {
-        struct cedar_str *new = add(r, &l);
-        if (new == NULL || !read_string(r, new) || !maybe(r, TOKEN_COMMA, &more))
+        struct cedar_str *new = reader_add(r, &l);
+        if (new == NULL || !reader_string(r, new) || !reader_maybe(r, TOKEN_COMMA, &more))
             return false;
     }
     *out = (struct source_names){l.at, l.n};
-    return take(r, TOKEN_SQUARE_END, "`,` or `]`");
+    return reader_take(r, TOKEN_SQUARE_END, "`,` or `]`");
 }
 
 /* The names that one declaration gives, with their places. */
@@ -373,12 +187,12 @@ read_declared(struct reader *r, struct source_list *l, bool (*read)(struct reade
 {
     *l = (struct source_list){.size = sizeof(struct declared)};
     for (bool more = true; more;) {
-        struct declared *new = add(r, l);
+        struct declared *new = reader_add(r, l);
         if (new == NULL)
             return false;
         new->line = r->now.line;
         new->column = r->now.column;
-        if (!read(r, &new->name) || !maybe(r, TOKEN_COMMA, &more))
+        if (!read(r, &new->name) || !reader_maybe(r, TOKEN_COMMA, &more))
             return false;
     }
     return true;
@@ -433,7 +247,7 @@ add_entities(struct reader *r, struct space *s, const struct source_list *names,
 {
     const struct declared *d = names->at;
     for (size_t i = 0; i < names->n; i++) {
-        struct source_entity *new = add(r, &s->entities);
+        struct source_entity *new = reader_add(r, &s->entities);
         if (new == NULL || !late_reserved(r, s, LATE_ENTITY, &d[i]))
             return false;
         *new = *like;
@@ -452,17 +266,18 @@ read_entity_body(struct reader *r, struct source_entity *e)
     struct source_type *shape = ARENA_NEW(r->a, struct source_type);
     if (shape == NULL)
         return error_memory(r->error);
-    if (is_word(r, "in") && (!step(r) || !read_type_names(r, &e->parents)))
+    if (reader_is_word(r, "in") && (!reader_step(r) || !read_type_names(r, &e->parents)))
         return false;
-    if (!maybe(r, TOKEN_ASSIGN, &assigned) || (assigned && !is(r, TOKEN_CURLY) && !unexpected(r, "`{`")) || !maybe(r, TOKEN_CURLY, &curly))
+    if (!reader_maybe(r, TOKEN_ASSIGN, &assigned) || (assigned && !reader_is(r, TOKEN_CURLY) && !reader_unexpected(r, "`{`")) ||
+        !reader_maybe(r, TOKEN_CURLY, &curly))
         return false;
     shape->kind = SOURCE_RECORD;
     e->shape = shape;
     if (curly && !read_attributes(r, &shape->attributes))
         return false;
-    if (is_word(r, "tags") && (!step(r) || (e->tags = read_type(r)) == NULL))
+    if (reader_is_word(r, "tags") && (!reader_step(r) || (e->tags = read_type(r)) == NULL))
         return false;
-    return take(r, TOKEN_SEMICOLON, curly || e->tags ? "`;`" : expected);
+    return reader_take(r, TOKEN_SEMICOLON, curly || e->tags ? "`;`" : expected);
 }
 
 static bool
@@ -470,10 +285,10 @@ read_entity(struct reader *r, struct space *s, struct source_list *annotations)
 {
     struct source_list names;
     struct source_entity e = {0};
-    if (!read_declared(r, &names, read_word))
+    if (!read_declared(r, &names, reader_word))
         return false;
-    e.enumerated = is_word(r, "enum");
-    bool ok = e.enumerated ? step(r) && read_ids(r, &e.ids) && take(r, TOKEN_SEMICOLON, "`;`") : read_entity_body(r, &e);
+    e.enumerated = reader_is_word(r, "enum");
+    bool ok = e.enumerated ? reader_step(r) && read_ids(r, &e.ids) && reader_take(r, TOKEN_SEMICOLON, "`;`") : read_entity_body(r, &e);
     return ok && sort_annotations(r, annotations, &e.annotations) && add_entities(r, s, &names, &e);
 }
 
@@ -484,8 +299,8 @@ read_common(struct reader *r, struct space *s, struct source_list *annotations)
     struct declared d = {.line = r->now.line, .column = r->now.column};
     struct source_common c = {.line = d.line, .column = d.column};
     struct cedar_error wrong = {0};
-    if (!read_word(r, &d.name) || !take(r, TOKEN_ASSIGN, "`=`") || (c.type = read_type(r)) == NULL || !take(r, TOKEN_SEMICOLON, "`;`") ||
-        !sort_annotations(r, annotations, &c.annotations) || !late_reserved(r, s, LATE_TYPE, &d))
+    if (!reader_word(r, &d.name) || !reader_take(r, TOKEN_ASSIGN, "`=`") || (c.type = read_type(r)) == NULL ||
+        !reader_take(r, TOKEN_SEMICOLON, "`;`") || !sort_annotations(r, annotations, &c.annotations) || !late_reserved(r, s, LATE_TYPE, &d))
         return false;
     for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
         if (!str_is(d.name, keywords[i]))
@@ -495,7 +310,7 @@ read_common(struct reader *r, struct space *s, struct source_list *annotations)
         if (!late(r, s, LATE_TYPE, &wrong))
             return false;
     }
-    struct source_common *new = add(r, &s->commons);
+    struct source_common *new = reader_add(r, &s->commons);
     if (new == NULL)
         return false;
     *new = c;
@@ -558,13 +373,13 @@ applies_missing(struct reader *r, struct applying *x, enum applies kind, bool em
 static const struct source_type *
 read_context(struct reader *r)
 {
-    if (is(r, TOKEN_CURLY))
+    if (reader_is(r, TOKEN_CURLY))
         return read_type(r);
     struct source_type *t = ARENA_NEW(r->a, struct source_type);
     if (t == NULL)
         return error_memory(r->error), NULL;
     *t = (struct source_type){.kind = SOURCE_COMMON, .line = r->now.line, .column = r->now.column};
-    return is(r, TOKEN_NAME) ? (read_path(r, &t->name, NULL) ? t : NULL) : (unexpected(r, "`{` or identifier"), NULL);
+    return reader_is(r, TOKEN_NAME) ? (reader_path(r, &t->name, NULL) ? t : NULL) : (reader_unexpected(r, "`{` or identifier"), NULL);
 }
 
 static bool
@@ -573,7 +388,7 @@ read_applies_one(struct reader *r, struct applying *x, enum applies kind)
     struct token at = r->now;
     struct source_names types = {0};
     const struct source_type *context = NULL;
-    if (!step(r) || !take(r, TOKEN_COLON, "`:`"))
+    if (!reader_step(r) || !reader_take(r, TOKEN_COLON, "`:`"))
         return false;
     if (kind == APPLIES_CONTEXT ? (context = read_context(r)) == NULL : !read_type_names(r, &types))
         return false;
@@ -596,18 +411,18 @@ read_applies(struct reader *r, struct applying *x)
 {
     static const char *const expected = "`context`, `principal`, or `resource`";
     bool more = true;
-    if (!take(r, TOKEN_CURLY, "`{`"))
+    if (!reader_take(r, TOKEN_CURLY, "`{`"))
         return false;
     do {
         unsigned kind = 0;
-        while (kind < 3 && !is_word(r, applies_words[kind]))
+        while (kind < 3 && !reader_is_word(r, applies_words[kind]))
             kind++;
         if (kind == 3)
-            return unexpected(r, expected);
-        if (!read_applies_one(r, x, (enum applies)kind) || !maybe(r, TOKEN_COMMA, &more))
+            return reader_unexpected(r, expected);
+        if (!read_applies_one(r, x, (enum applies)kind) || !reader_maybe(r, TOKEN_COMMA, &more))
             return false;
-    } while (more && !is(r, TOKEN_CURLY_END));
-    if (!take(r, TOKEN_CURLY_END, "`,` or `}`"))
+    } while (more && !reader_is(r, TOKEN_CURLY_END));
+    if (!reader_take(r, TOKEN_CURLY_END, "`,` or `}`"))
         return false;
     if (!x->wrong && !x->seen[APPLIES_RESOURCE])
         return applies_missing(r, x, APPLIES_RESOURCE, false);
@@ -619,14 +434,14 @@ static bool
 read_parent(struct reader *r, struct source_parent *p)
 {
     struct cedar_str path, id;
-    if (is(r, TOKEN_STRING))
-        return read_string(r, &p->id);
-    if (!is(r, TOKEN_NAME))
-        return unexpected(r, "identifier or string literal");
-    if (!read_path(r, &path, &id))
+    if (reader_is(r, TOKEN_STRING))
+        return reader_string(r, &p->id);
+    if (!reader_is(r, TOKEN_NAME))
+        return reader_unexpected(r, "identifier or string literal");
+    if (!reader_path(r, &path, &id))
         return false;
     if (id.at == NULL && bytes_find(str_bytes(path), ':') < path.n)
-        return unexpected(r, "`::`");
+        return reader_unexpected(r, "`::`");
     *p = id.at ? (struct source_parent){path, id} : (struct source_parent){{NULL, 0}, path};
     return true;
 }
@@ -635,21 +450,21 @@ static bool
 read_parents(struct reader *r, struct source_action *action)
 {
     struct source_list l = {.size = sizeof(struct source_parent)};
-    bool more = true, many = is(r, TOKEN_SQUARE);
-    if (many && !step(r))
+    bool more = true, many = reader_is(r, TOKEN_SQUARE);
+    if (many && !reader_step(r))
         return false;
     while (more) {
-        struct source_parent *new = add(r, &l);
+        struct source_parent *new = reader_add(r, &l);
         if (new == NULL || !read_parent(r, new))
             return false;
-        more = many && is(r, TOKEN_COMMA);
-        if (more && !step(r))
+        more = many && reader_is(r, TOKEN_COMMA);
+        if (more && !reader_step(r))
             return false;
     }
     action->grouped = true;
     action->parents = l.at;
     action->n_parents = l.n;
-    return !many || take(r, TOKEN_SQUARE_END, "`,` or `]`");
+    return !many || reader_take(r, TOKEN_SQUARE_END, "`,` or `]`");
 }
 
 static bool
@@ -657,7 +472,7 @@ add_actions(struct reader *r, struct space *s, const struct source_list *names, 
 {
     const struct declared *d = names->at;
     for (size_t i = 0; i < names->n; i++) {
-        struct source_action *new = add(r, &s->actions);
+        struct source_action *new = reader_add(r, &s->actions);
         if (new == NULL)
             return false;
         *new = *like;
@@ -673,21 +488,21 @@ read_action(struct reader *r, struct space *s, struct source_list *annotations)
 {
     struct source_list names;
     struct source_action action = {.applies = true};
-    if (!read_declared(r, &names, read_name))
+    if (!read_declared(r, &names, reader_name))
         return false;
     struct applying x = {.space = s, .action = &action, .name = names.at};
-    if (is_word(r, "in") && (!step(r) || !read_parents(r, &action)))
+    if (reader_is_word(r, "in") && (!reader_step(r) || !read_parents(r, &action)))
         return false;
-    bool bare = !is_word(r, "appliesTo") && !is_word(r, "attributes");
-    if (is_word(r, "appliesTo") && (!step(r) || !read_applies(r, &x)))
+    bool bare = !reader_is_word(r, "appliesTo") && !reader_is_word(r, "attributes");
+    if (reader_is_word(r, "appliesTo") && (!reader_step(r) || !read_applies(r, &x)))
         return false;
-    if (is_word(r, "attributes") && (!step(r) || !take(r, TOKEN_CURLY, "`{`") || !take(r, TOKEN_CURLY_END, "`}`")))
+    if (reader_is_word(r, "attributes") && (!reader_step(r) || !reader_take(r, TOKEN_CURLY, "`{`") || !reader_take(r, TOKEN_CURLY_END, "`}`")))
         return false;
-    if (is(r, TOKEN_CURLY) && bare) {
-        unexpected(r, "`;`");
-        return error_help(r->error, "%s", needs_applies);
+    if (reader_is(r, TOKEN_CURLY) && bare) {
+        reader_unexpected(r, "`;`");
+        return error_help(r->error, "%s", reader_needs_applies);
     }
-    return take(r, TOKEN_SEMICOLON, "`;`") && sort_annotations(r, annotations, &action.annotations) && add_actions(r, s, &names, &action);
+    return reader_take(r, TOKEN_SEMICOLON, "`;`") && sort_annotations(r, annotations, &action.annotations) && add_actions(r, s, &names, &action);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- namespaces */
@@ -695,13 +510,13 @@ read_action(struct reader *r, struct space *s, struct source_list *annotations)
 static bool
 read_declaration(struct reader *r, struct space *s, struct source_list *annotations, const char *expected)
 {
-    if (is_word(r, "entity"))
-        return step(r) && read_entity(r, s, annotations);
-    if (is_word(r, "action"))
-        return step(r) && read_action(r, s, annotations);
-    if (is_word(r, "type"))
-        return step(r) && read_common(r, s, annotations);
-    return unexpected(r, expected);
+    if (reader_is_word(r, "entity"))
+        return reader_step(r) && read_entity(r, s, annotations);
+    if (reader_is_word(r, "action"))
+        return reader_step(r) && read_action(r, s, annotations);
+    if (reader_is_word(r, "type"))
+        return reader_step(r) && read_common(r, s, annotations);
+    return reader_unexpected(r, expected);
 }
 
 static void
@@ -723,14 +538,14 @@ read_space(struct reader *r, struct source_list *annotations)
     space_init(&s);
     s.line = r->now.line;
     s.column = r->now.column;
-    if (!read_path(r, &s.name, NULL) || !take(r, TOKEN_CURLY, "`::` or `{`"))
+    if (!reader_path(r, &s.name, NULL) || !reader_take(r, TOKEN_CURLY, "`::` or `{`"))
         return false;
-    while (!is(r, TOKEN_CURLY_END))
+    while (!reader_is(r, TOKEN_CURLY_END))
         if (!read_annotations(r, &inner) || !read_declaration(r, &s, &inner, "`@`, `action`, `entity`, `type`, or `}`"))
             return false;
-    if (!step(r) || !sort_annotations(r, annotations, &s.annotations))
+    if (!reader_step(r) || !sort_annotations(r, annotations, &s.annotations))
         return false;
-    struct space *new = add(r, &r->spaces);
+    struct space *new = reader_add(r, &r->spaces);
     if (new == NULL)
         return false;
     *new = s;
@@ -744,19 +559,19 @@ semicolon_behind(const struct reader *r)
     const char *at = r->now.text.at;
     while (at > r->lexer.text.at && strchr(" \t\r\n", at[-1]))
         at--;
-    return is(r, TOKEN_SEMICOLON) && at > r->lexer.text.at && at[-1] == '}';
+    return reader_is(r, TOKEN_SEMICOLON) && at > r->lexer.text.at && at[-1] == '}';
 }
 
 static bool
 read_schema(struct reader *r)
 {
     struct source_list annotations;
-    while (!is(r, TOKEN_END)) {
+    while (!reader_is(r, TOKEN_END)) {
         bool closed = semicolon_behind(r);
         if (!read_annotations(r, &annotations))
             return false;
-        if (is_word(r, "namespace") ? !step(r) || !read_space(r, &annotations)
-                                    : !read_declaration(r, &r->outside, &annotations, "`@`, `action`, `entity`, `namespace`, or `type`"))
+        if (reader_is_word(r, "namespace") ? !reader_step(r) || !read_space(r, &annotations)
+                                           : !read_declaration(r, &r->outside, &annotations, "`@`, `action`, `entity`, `namespace`, or `type`"))
             return closed ? error_help(r->error, "namespace declarations are not followed by `;`; try removing this semicolon") : false;
     }
     return true;
@@ -832,7 +647,7 @@ finish(struct reader *r, struct schema_source **out)
 {
     const struct space *outside = &r->outside;
     if (outside->commons.n + outside->entities.n + outside->actions.n > 0) {
-        struct space *last = add(r, &r->spaces);
+        struct space *last = reader_add(r, &r->spaces);
         if (last == NULL)
             return false;
         *last = *outside;
@@ -869,7 +684,7 @@ schema_source_parse(struct arena *a, struct cedar_str text, struct schema_source
         return error_set(error, CEDAR_LIMIT, 0, 0, "a schema has at most %u bytes", CEDAR_MAX_SCHEMA_BYTES);
     if (!bytes_utf8(str_bytes(text)))
         return error_set(error, CEDAR_SYNTAX, 0, 0, "the schema is not well-formed UTF-8");
-    if (step(&r) && read_schema(&r) && finish(&r, out))
+    if (reader_step(&r) && read_schema(&r) && finish(&r, out))
         return true;
     return looks_like_json(text) ? error_help(error, "this API was expecting a schema in the Cedar schema format; did you mean to use a different "
                                                      "function, which expects a JSON-format Cedar schema")

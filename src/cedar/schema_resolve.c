@@ -1,9 +1,8 @@
 #include "cedar/schema_resolve.h"
 
-#include <stdlib.h>
+#include "cedar/schema_graph.h"
 
-/* Pairs of a type or action and one above it, at any distance. */
-#define ABOVE_MAX 4194304u
+#include <stdlib.h>
 
 /* A common type, ready once all it refers to are. */
 struct common {
@@ -12,17 +11,6 @@ struct common {
     const struct type *type;
     unsigned height; /* of types and references below it, 1 for a type without parts */
     size_t waits;    /* for so many references */
-};
-
-/* Edges of a graph over 0 … n-1, those of ${i} at to[from[i]] … to[from[i + 1] - 1]. */
-struct graph {
-    size_t n;
-    size_t *from;
-    uint32_t *to;
-};
-
-struct edge {
-    uint32_t from, to;
 };
 
 struct resolver {
@@ -189,90 +177,6 @@ resolve_type(struct resolver *r, const struct source_type *t, unsigned *height)
     return type;
 }
 
-/* --------------------------------------------------------------------------------------------------------------- graphs */
-
-static int
-edge_cmp(const void *a, const void *b)
-{
-    const struct edge *x = a, *y = b;
-    if (x->from != y->from)
-        return x->from < y->from ? -1 : 1;
-    return (x->to > y->to) - (x->to < y->to);
-}
-
-/* graph_make: from edges in any order; those that stand twice count once. */
-static bool
-graph_make(struct resolver *r, size_t n, struct source_list *edges, struct graph *out)
-{
-    struct edge *e = edges->at;
-    size_t m = 0;
-    *out = (struct graph){.n = n, .from = get(r, n + 1, sizeof *out->from), .to = get(r, edges->n, sizeof *out->to)};
-    if (out->from == NULL || out->to == NULL)
-        return false;
-    if (edges->n > 0)
-        qsort(e, edges->n, sizeof *e, edge_cmp);
-    for (size_t i = 0; i < edges->n; i++) {
-        if (i > 0 && e[i].from == e[i - 1].from && e[i].to == e[i - 1].to)
-            continue;
-        out->to[m++] = e[i].to;
-        out->from[e[i].from + 1] = m;
-    }
-    for (size_t i = 1; i <= n; i++)
-        if (out->from[i] < out->from[i - 1])
-            out->from[i] = out->from[i - 1];
-    return true;
-}
-
-static bool
-edge_add(struct resolver *r, struct source_list *edges, size_t from, size_t to)
-{
-    struct edge *e = source_list_add(r->a, edges);
-    if (e == NULL)
-        return error_memory(r->error);
-    *e = (struct edge){(uint32_t)from, (uint32_t)to};
-    return true;
-}
-
-static bool
-graph_reverse(struct resolver *r, const struct graph *g, struct graph *out)
-{
-    struct source_list edges = {.size = sizeof(struct edge)};
-    for (size_t i = 0; i < g->n; i++)
-        for (size_t k = g->from[i]; k < g->from[i + 1]; k++)
-            if (!edge_add(r, &edges, g->to[k], i))
-                return false;
-    return graph_make(r, g->n, &edges, out);
-}
-
-/* graph_close: an edge wherever there was a way. */
-static bool
-graph_close(struct resolver *r, const struct graph *g, struct graph *out)
-{
-    struct source_list edges = {.size = sizeof(struct edge)};
-    uint32_t *seen = get(r, g->n, sizeof *seen), *queue = get(r, g->n, sizeof *queue);
-    if (seen == NULL || queue == NULL)
-        return false;
-    for (size_t i = 0; i < g->n; i++) {
-        size_t n = 0, done = 0;
-        for (size_t from = i;; from = queue[done++]) {
-            for (size_t k = g->from[from]; k < g->from[from + 1]; k++) {
-                uint32_t to = g->to[k];
-                if (seen[to] == i + 1)
-                    continue;
-                seen[to] = (uint32_t)i + 1;
-                queue[n++] = to;
-                if (edges.n == ABOVE_MAX)
-                    return error_set(r->error, CEDAR_LIMIT, 0, 0, "the hierarchy has more than %u pairs of a member and a group", ABOVE_MAX);
-                if (!edge_add(r, &edges, i, to))
-                    return false;
-            }
-            if (done == n)
-                break;
-        }
-    }
-    return graph_make(r, g->n, &edges, out);
-}
-
 /* --------------------------------------------------------------------------------------------------------- common types */
 
 static bool
@@ -292,7 +196,7 @@ add_references(struct resolver *r, const struct source_type *t, size_t user, str
     enum schema_wanted wanted = t->kind == SOURCE_COMMON ? WANTED_COMMON : WANTED_EITHER;
     if (!schema_lookup(r->source, r->space, t->name, wanted, &target) || target.common == NULL)
         return true;
-    return edge_add(r, edges, (size_t)(target_common(r, &target) - r->commons), user);
+    return graph_edge(r->a, edges, (size_t)(target_common(r, &target) - r->commons), user, r->error);
 }
 
 static bool
@@ -308,7 +212,7 @@ list_commons(struct resolver *r, struct graph *users)
                 return false;
         }
     }
-    if (!graph_make(r, r->n_commons, &edges, users))
+    if (!graph_make(r->a, r->n_commons, &edges, users, r->error))
         return false;
     for (size_t k = 0; k < users->from[users->n]; k++)
         r->commons[users->to[k]].waits++;
@@ -518,11 +422,12 @@ close_entities(struct resolver *r, struct source_list *undeclared)
                 if (e == NULL)
                     return error_memory(r->error);
                 if (e >= first && e < first + r->s->n_entities &&
-                    !edge_add(r, &edges, (size_t)(r->entities[r->first_entity[i] + k] - first), (size_t)(e - first)))
+                    !graph_edge(r->a, &edges, (size_t)(r->entities[r->first_entity[i] + k] - first), (size_t)(e - first), r->error))
                     return false;
             }
     }
-    if (!graph_make(r, r->s->n_entities, &edges, &parents) || !graph_close(r, &parents, &above) || !graph_reverse(r, &above, &below))
+    if (!graph_make(r->a, r->s->n_entities, &edges, &parents, r->error) || !graph_close(r->a, &parents, &above, r->error) ||
+        !graph_reverse(r->a, &above, &below, r->error))
         return false;
     for (size_t i = 0; i < r->s->n_entities; i++) {
         struct schema_entity *e = &r->s->entities[i];
@@ -654,18 +559,18 @@ action_graph(struct resolver *r, struct graph *parents)
                 if (to == NULL)
                     return error_set(r->error, CEDAR_VALUE, 0, 0, "undeclared action");
                 const struct schema_action *up = r->actions[r->first_action[space_index(r, s)] + (size_t)(to - s->actions)];
-                if (!edge_add(r, &edges, (size_t)(r->actions[r->first_action[i] + k] - r->s->actions), (size_t)(up - r->s->actions)))
+                if (!graph_edge(r->a, &edges, (size_t)(r->actions[r->first_action[i] + k] - r->s->actions), (size_t)(up - r->s->actions), r->error))
                     return false;
             }
     }
-    return graph_make(r, r->s->n_actions, &edges, parents);
+    return graph_make(r->a, r->s->n_actions, &edges, parents, r->error);
 }
 
 static bool
 close_actions(struct resolver *r)
 {
     struct graph parents, above, below;
-    if (!action_graph(r, &parents) || !graph_close(r, &parents, &above) || !graph_reverse(r, &above, &below))
+    if (!action_graph(r, &parents) || !graph_close(r->a, &parents, &above, r->error) || !graph_reverse(r->a, &above, &below, r->error))
         return false;
     for (size_t i = 0; i < r->s->n_actions; i++) {
         struct schema_action *action = &r->s->actions[i];
