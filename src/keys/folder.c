@@ -34,6 +34,21 @@ check_folder(struct folder *f, const char *path)
     return err_ok();
 }
 
+/* A signer that is just ending holds its lock a moment longer than the server that restarts waits for. */
+#define LOCK_TRIES 100
+#define LOCK_PAUSE_US 20000
+
+static bool
+lock_taken(int fd)
+{
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        usleep(LOCK_PAUSE_US);
+    }
+    return false;
+}
+
 /* Two signers on one folder could each sign a tree head the other does not know of. */
 static struct err
 lock_folder(struct folder *f, const char *path)
@@ -41,7 +56,7 @@ lock_folder(struct folder *f, const char *path)
     f->lock_fd = openat(f->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (f->lock_fd < 0)
         return failed("opened", "lock");
-    if (flock(f->lock_fd, LOCK_EX | LOCK_NB) != 0)
+    if (!lock_taken(f->lock_fd))
         return err_make(E_KEYS, "another signer uses the key folder %s; stop that Writ first", path);
     return err_ok();
 }
