@@ -45,7 +45,11 @@ plain_request(struct policy_world *w, const struct policy_ask *ask, struct cedar
     struct cedar_str context = to_cedar(ask->context.n ? ask->context : BYTES("{}"));
     r->context =
         w->schema ? cedar_context_json_schema(w->scratch, context, w->schema, &r->action, &error) : cedar_value_json(w->scratch, context, &error);
-    return r->context ? err_ok() : err_make(E_USAGE, "context: %.250s", error.text);
+    if (r->context == NULL)
+        return err_make(E_USAGE, "context: %.250s", error.text);
+    if (w->schema && !cedar_request_check(w->schema, r, &error))
+        return err_make(E_USAGE, "%.250s", error.text);
+    return err_ok();
 }
 
 /* A call as the server would see it, of a writ that exists only here. */

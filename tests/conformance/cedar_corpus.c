@@ -254,15 +254,17 @@ golden_of(const char *path)
     return NULL;
 }
 
-/* The file that a case names: from the top folder, or beside the case. */
+/* The file that a case names: its path from a folder above the case, up to the top one, or just its last part beside the case. */
 static struct buf
 read_named(const char *dir, const char *path, const struct json *test, const char *key)
 {
-    char file[4096];
+    char file[8192];
     struct bytes name = json_text(test, key);
-    snprintf(file, sizeof file, "%s/%.*s", dir, BYTES_ARG(name));
-    if (access(file, R_OK) == 0)
-        return read_file(file);
+    for (size_t n = strlen(path); n-- > strlen(dir);) {
+        snprintf(file, sizeof file, "%.*s/%.*s", (int)n, path, BYTES_ARG(name));
+        if (path[n] == '/' && access(file, R_OK) == 0)
+            return read_file(file);
+    }
     const char *slash = strrchr(path, '/');
     while (bytes_find(name, '/') < name.n)
         bytes_split(&name, '/');
