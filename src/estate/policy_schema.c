@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #define TYPE_DEPTH 16u
+#define TYPES_MAX 1024u /* that one argument may consist of, each $ref followed: a schema that holds itself twice would grow without end */
 #define TEXT_MAX (CEDAR_MAX_SCHEMA_BYTES)
 
 static const char fixed[] = "entity Null;\n"
@@ -50,8 +51,10 @@ put_quoted(struct buf *b, struct bytes text)
     buf_putc(b, '"');
 }
 
-/* Why a value has no Cedar type: NULL when it has one, which then is in ${b}. */
-static const char *put_type(struct buf *b, const struct json *root, const struct json *schema, unsigned depth);
+static const char endless[] = "it nests too deep, or without end";
+
+/* Why a value has no Cedar type: NULL when it has one, which then is in ${b}. ${left}: how many types it may still consist of. */
+static const char *put_type(struct buf *b, const struct json *root, const struct json *schema, unsigned depth, unsigned *left);
 
 static bool
 required(const struct json *root, const struct json *holder, const struct json *property)
@@ -72,29 +75,35 @@ put_attribute(struct buf *b, const struct json *root, const struct json *holder,
     buf_puts(b, ", ");
 }
 
-/* The members that have a type; the others are not there for policies. */
+/* The member ${p} when it has a type; otherwise it is not there for policies. */
 static void
-put_record(struct buf *b, const struct json *root, const struct json *schema, unsigned depth)
+put_member(struct buf *b, const struct json *root, const struct json *holder, const struct json *p, unsigned depth, unsigned *left)
 {
-    const struct json *properties = json_get(schema, "properties");
-    buf_puts(b, "{ ");
-    for (const struct json *p = json_is(properties, JSON_OBJECT) ? properties->child : NULL; p; p = p->next) {
-        struct buf type = buf_make(TEXT_MAX);
-        if (put_type(&type, root, p, depth + 1) == NULL)
-            put_attribute(b, root, schema, p, buf_text(&type));
-        b->failed = b->failed || type.failed;
-        buf_free(&type);
-    }
-    buf_puts(b, "}");
+    struct buf type = buf_make(TEXT_MAX);
+    if (put_type(&type, root, p, depth, left) == NULL)
+        put_attribute(b, root, holder, p, buf_text(&type));
+    b->failed = b->failed || type.failed;
+    buf_free(&type);
 }
 
 static const char *
-put_list(struct buf *b, const struct json *root, const struct json *schema, unsigned depth)
+put_record(struct buf *b, const struct json *root, const struct json *schema, unsigned depth, unsigned *left)
+{
+    const struct json *properties = json_get(schema, "properties");
+    buf_puts(b, "{ ");
+    for (const struct json *p = json_is(properties, JSON_OBJECT) ? properties->child : NULL; p && *left; p = p->next)
+        put_member(b, root, schema, p, depth + 1, left);
+    buf_puts(b, "}");
+    return *left ? NULL : endless;
+}
+
+static const char *
+put_list(struct buf *b, const struct json *root, const struct json *schema, unsigned depth, unsigned *left)
 {
     struct buf type = buf_make(TEXT_MAX);
     const struct json *items = json_get(schema, "items");
     const char *why = json_get(schema, "prefixItems") || !json_is(items, JSON_OBJECT) ? "the types of the list's items differ or are not declared"
-                                                                                      : put_type(&type, root, items, depth + 1);
+                                                                                      : put_type(&type, root, items, depth + 1, left);
     if (why == NULL)
         buf_printf(b, "Set<%s>", buf_text(&type));
     b->failed = b->failed || type.failed;
@@ -118,13 +127,13 @@ put_values(struct buf *b, const struct json *values)
 }
 
 static const char *
-put_type(struct buf *b, const struct json *root, const struct json *schema, unsigned depth)
+put_type(struct buf *b, const struct json *root, const struct json *schema, unsigned depth, unsigned *left)
 {
     static const struct {
         const char *type, *cedar;
     } simple[] = {{"string", "String"}, {"integer", "Long"}, {"number", "decimal"}, {"boolean", "Bool"}, {"null", "Null"}};
-    if (depth > TYPE_DEPTH)
-        return "it nests too deep, or without end";
+    if (depth > TYPE_DEPTH || *left == 0 || --*left == 0)
+        return endless;
     schema = argument_schema_of(root, schema);
     if (!json_is(schema, JSON_OBJECT))
         return "its type is not declared";
@@ -139,9 +148,9 @@ put_type(struct buf *b, const struct json *root, const struct json *schema, unsi
         if (bytes_is(type->text, simple[i].type))
             return buf_puts(b, simple[i].cedar), NULL;
     if (bytes_is(type->text, "array"))
-        return put_list(b, root, schema, depth);
+        return put_list(b, root, schema, depth, left);
     if (bytes_is(type->text, "object"))
-        return put_record(b, root, schema, depth), NULL;
+        return put_record(b, root, schema, depth, left);
     return "its type is not declared";
 }
 
@@ -150,7 +159,8 @@ argument_hidden(const struct tool *tool, struct bytes name)
 {
     struct buf b = buf_make(TEXT_MAX);
     const struct json *top = argument_schema_of(tool->schema, tool->schema), *property = json_find(json_get(top, "properties"), name);
-    const char *why = property ? put_type(&b, tool->schema, property, 1) : NULL;
+    unsigned left = TYPES_MAX;
+    const char *why = property ? put_type(&b, tool->schema, property, 1, &left) : NULL;
     buf_free(&b);
     return why;
 }
@@ -183,9 +193,14 @@ put_action(struct buf *b, const struct destination *d, struct bytes name)
 static void
 put_tool(struct buf *b, const struct tool *t)
 {
-    const struct json *top = argument_schema_of(t->schema, t->schema);
+    const struct json *top = argument_schema_of(t->schema, t->schema), *properties = json_get(top, "properties");
     put_action(b, t->destination, bytes_str(t->name));
-    put_record(b, t->schema, top, 0);
+    buf_puts(b, "{ ");
+    for (const struct json *p = json_is(properties, JSON_OBJECT) ? properties->child : NULL; p; p = p->next) {
+        unsigned left = TYPES_MAX;
+        put_member(b, t->schema, top, p, 1, &left);
+    }
+    buf_puts(b, "}");
     put_origin(b, t->schema, top);
     buf_puts(b, around);
 }
