@@ -2,7 +2,9 @@
  * Inside of src/gate/mcp. The parts, in the order a request meets them:
  *
  *   http_face.c, lines.c   frame: bytes of a client → one struct down for each request
- *   session.c              what a client's conversation is, and the table of methods
+ *   session.c, down.c      what a client's conversation is; one request of it on its way
+ *   methods.c              the table of methods, and what is passed on
+ *   notes.c                what belongs to no request: notifications, and what the server asks the client
  *   call.c, list.c         tools/call decided; lists filtered
  *   link.c                 one conversation with one real server: era, start, ids, who waits for what
  *   link_stdio.c, link_http.c  its two transports
@@ -148,8 +150,14 @@ void down_unref(struct down *d);
 void down_result(struct down *d, struct bytes result);
 void down_error(struct down *d, int code, const char *message, struct bytes data);
 void down_fail(struct down *d, struct err e);
+/* down_finish(d, message): the one way out: the client gets ${message} (freed here), nothing waits for it any more, nothing runs for it any more. */
+void down_finish(struct down *d, struct buf *message);
 /* down_left(d): the client went away; a modern request is cancelled by it, a legacy one goes on without an audience. */
 void down_left(struct down *d);
+
+/* methods.c: is there such a method in the session's era? method_take: do what it asks; it is known and the link is ready. */
+bool method_known(const struct session *s, struct bytes name);
+void method_take(struct down *d);
 
 /* call.c, list.c */
 void call_take(struct down *d);

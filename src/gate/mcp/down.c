@@ -1,0 +1,122 @@
+/* One request of a client on its way: made by a face, owned by its session, answered exactly once. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gate/mcp/mcp.h"
+
+struct down *
+down_make(struct session *s, const struct down_face *face, void *face_ctx, struct arena *a, const struct rpc *rpc)
+{
+    struct down *d = calloc(1, sizeof *d);
+    if (d == NULL) {
+        arena_free(a);
+        return NULL;
+    }
+    d->refs = 1;
+    d->session = session_ref(s);
+    d->face = face;
+    d->face_ctx = face_ctx;
+    d->arena = *a;
+    *a = (struct arena){0};
+    d->rpc = *rpc;
+    return d;
+}
+
+struct down *
+down_ref(struct down *d)
+{
+    d->refs++;
+    return d;
+}
+
+void
+down_unref(struct down *d)
+{
+    if (--d->refs)
+        return;
+    if (d->deadline)
+        loop_cancel(d->deadline);
+    snapshot_unref(d->snapshot);
+    arena_free(&d->arena);
+    session_unref(d->session);
+    free(d);
+}
+
+void
+down_finish(struct down *d, struct buf *message)
+{
+    struct session *s = d->session;
+    if (d->answered) {
+        buf_free(message);
+        return;
+    }
+    d->answered = true;
+    down_ref(d);
+    if (!d->gone) {
+        if (message->failed) {
+            buf_free(message);
+            rpc_put_error(message, d->rpc.id->raw, RPC_INTERNAL, "the answer is too large", (struct bytes){NULL, 0});
+        }
+        d->face->send(d, buf_bytes(message), true);
+    } else {
+        d->face->dropped(d);
+    }
+    buf_free(message);
+    if (d->pending)
+        link_cancel(s->link, d->pending, false);
+    running_ended(s->gate->config.writs, &d->running);
+    if (d->at) {
+        *d->at = d->next;
+        if (d->next)
+            d->next->at = d->at;
+        d->at = NULL;
+        s->n_downs--;
+        down_unref(d); /* the session's own */
+    }
+    down_unref(d);
+}
+
+void
+down_result(struct down *d, struct bytes result)
+{
+    struct buf b = buf_make(RESULT_MAX + 65536);
+    rpc_put_result(&b, d->rpc.id->raw, result);
+    down_finish(d, &b);
+}
+
+void
+down_error(struct down *d, int code, const char *message, struct bytes data)
+{
+    struct buf b = buf_make(MESSAGE_MAX);
+    rpc_put_error(&b, d->rpc.id->raw, code, message, data);
+    down_finish(d, &b);
+}
+
+/* What an agent learns of a failure: the kind of it, by a stable code. Places, paths and other agents' matters stay in the log. */
+void
+down_fail(struct down *d, struct err e)
+{
+    int code = e.code == E_WRIT_ENDED                                     ? RPC_WRIT_ENDED
+               : e.code == E_FORBIDDEN || e.code == E_DENIED              ? RPC_WRIT_REFUSED
+               : e.code == E_LOG || e.code == E_STORE || e.code == E_KEYS ? RPC_WRIT_DOWN
+                                                                          : RPC_WRIT_UPSTREAM;
+    struct buf data = buf_make(1024);
+    json_open(&data, '{');
+    json_member_str(&data, "code", err_name(e.code));
+    json_close(&data, '}');
+    down_error(d, code, e.text, buf_bytes(&data));
+    buf_free(&data);
+}
+
+void
+down_left(struct down *d)
+{
+    d->gone = true;
+    if (d->answered)
+        return;
+    if (d->session->era == ERA_LEGACY && !d->session->ended)
+        return; /* 2025-11-25: a lost connection is no cancellation */
+    call_over(d, "cancelled", 0);
+    struct buf none = buf_make(16);
+    down_finish(d, &none);
+}

@@ -1,0 +1,240 @@
+/* What a client may ask, by revision, and what is done about it. */
+#include "gate/mcp/mcp.h"
+
+#define PASS_MS 60000 /* for what is passed on without being a call */
+
+static void
+plain_answer(struct down *d, const struct rpc *answer)
+{
+    struct buf b = buf_make(RESULT_MAX);
+    bool list = bytes_ends(d->rpc.method, BYTES("/list")) || bytes_is(d->rpc.method, "resources/read"); /* what 2026-07-28 lets clients keep */
+    const struct json *type = json_get(answer->result, "resultType");
+    if (answer->error) {
+        rpc_put_again(&b, answer, d->rpc.id->raw);
+        down_finish(d, &b);
+        return;
+    }
+    if (d->session->era == ERA_LEGACY && json_is(type, JSON_STRING) && bytes_is(type->text, "input_required")) {
+        buf_free(&b);
+        down_error(d, RPC_MISSING_CAPABILITY, "the server needs an input that this protocol revision cannot ask for", (struct bytes){NULL, 0});
+        return;
+    }
+    if (answer->result->type == JSON_OBJECT)
+        result_translate(&b, d->session, answer->result, list);
+    else
+        buf_put(&b, answer->result->raw);
+    if (b.failed)
+        down_error(d, RPC_WRIT_UPSTREAM, "the server's answer is too large", (struct bytes){NULL, 0});
+    else
+        down_result(d, buf_bytes(&b));
+    buf_free(&b);
+}
+
+static void
+pass(struct down *d)
+{
+    struct buf params = buf_make(MESSAGE_MAX);
+    params_translate(&params, d->session->link, d, (struct bytes){NULL, 0});
+    struct err e =
+        params.failed ? err_make(E_LIMIT, "the request is too large") : link_request(d->session->link, d, buf_bytes(&params), plain_answer);
+    buf_free(&params);
+    if (err_failed(e))
+        down_fail(d, e);
+}
+
+static void
+take_ping(struct down *d)
+{
+    down_result(d, BYTES("{}"));
+}
+
+/* Resources and prompts are granted as a whole in this form: "@resources", "@prompts". Lists of what is not granted are empty. */
+static void
+empty_list(struct down *d, const char *member)
+{
+    struct buf b = buf_make(512);
+    json_open(&b, '{');
+    json_key(&b, member);
+    buf_puts(&b, "[]");
+    if (d->session->era == ERA_MODERN) {
+        json_member_str(&b, "resultType", "complete");
+        json_member_int(&b, "ttlMs", 0);
+        json_member_str(&b, "cacheScope", "private");
+    }
+    json_close(&b, '}');
+    down_result(d, buf_bytes(&b));
+    buf_free(&b);
+}
+
+static void
+take_resources(struct down *d)
+{
+    if (call_gate_allows(d, "@resources"))
+        pass(d);
+    else if (bytes_is(d->rpc.method, "resources/list"))
+        empty_list(d, "resources");
+    else if (bytes_is(d->rpc.method, "resources/templates/list"))
+        empty_list(d, "resourceTemplates");
+    else if (!d->answered)
+        down_error(d, RPC_WRIT_REFUSED, "this writ grants no resources of this destination", (struct bytes){NULL, 0});
+}
+
+static void
+take_prompts(struct down *d)
+{
+    if (call_gate_allows(d, "@prompts"))
+        pass(d);
+    else if (bytes_is(d->rpc.method, "prompts/list"))
+        empty_list(d, "prompts");
+    else if (!d->answered)
+        down_error(d, RPC_WRIT_REFUSED, "this writ grants no prompts of this destination", (struct bytes){NULL, 0});
+}
+
+static void
+take_completion(struct down *d)
+{
+    struct bytes type = json_text(rpc_param(&d->rpc, "ref"), "type");
+    if (call_gate_allows(d, bytes_is(type, "ref/prompt") ? "@prompts" : "@resources"))
+        pass(d);
+    else if (!d->answered)
+        down_error(d, RPC_WRIT_REFUSED, "this writ grants nothing to complete here", (struct bytes){NULL, 0});
+}
+
+static void
+take_listen(struct down *d)
+{
+    if (d->session->link->era == ERA_MODERN) {
+        pass(d);
+        return;
+    }
+    down_error(d, RPC_NO_METHOD, "this destination has nothing to listen to", (struct bytes){NULL, 0});
+}
+
+static void
+take_level(struct down *d)
+{
+    if (d->session->link->era == ERA_LEGACY)
+        pass(d);
+    else
+        down_result(d, BYTES("{}")); /* 2026-07-28 sets the level in each request; without it nothing is logged */
+}
+
+static const struct json *
+capabilities(const struct link *l)
+{
+    return json_get(l->start, "capabilities");
+}
+
+static void
+put_server(struct buf *b, const struct link *l)
+{
+    const struct json *info = json_get(l->start, "serverInfo");
+    if (info == NULL)
+        info = json_get(json_get(l->start, "_meta"), META_SERVER);
+    buf_put(b, info ? info->raw : BYTES("{\"name\":\"unknown\",\"version\":\"0\"}"));
+}
+
+/* What the server said of itself when the link started, in the words of the client's era. */
+static void
+take_initialize(struct down *d)
+{
+    const struct link *l = d->session->link;
+    if (l->era == ERA_LEGACY) {
+        down_result(d, l->start_result);
+        return;
+    }
+    struct buf b = buf_make(MESSAGE_MAX);
+    struct bytes asked = json_text(d->rpc.params, "protocolVersion");
+    bool known = bytes_is(asked, "2025-06-18") || bytes_is(asked, "2025-03-26");
+    json_open(&b, '{');
+    json_member_text(&b, "protocolVersion", known ? asked : BYTES(LEGACY_VERSION));
+    json_member_raw(&b, "capabilities", capabilities(l) ? capabilities(l)->raw : BYTES("{}"));
+    json_key(&b, "serverInfo");
+    put_server(&b, l);
+    if (json_get(l->start, "instructions"))
+        json_member_raw(&b, "instructions", json_get(l->start, "instructions")->raw);
+    json_close(&b, '}');
+    down_result(d, buf_bytes(&b));
+    buf_free(&b);
+}
+
+static void
+take_discover(struct down *d)
+{
+    const struct link *l = d->session->link;
+    struct buf b = buf_make(MESSAGE_MAX);
+    json_open(&b, '{');
+    json_member_raw(&b, "supportedVersions", BYTES("[\"" MODERN_VERSION "\"]"));
+    json_member_raw(&b, "capabilities", capabilities(l) ? capabilities(l)->raw : BYTES("{}"));
+    if (json_get(l->start, "instructions"))
+        json_member_raw(&b, "instructions", json_get(l->start, "instructions")->raw);
+    json_member_str(&b, "resultType", "complete");
+    json_member_int(&b, "ttlMs", 0);
+    json_member_str(&b, "cacheScope", "private");
+    json_key(&b, "_meta");
+    json_open(&b, '{');
+    json_key(&b, META_SERVER);
+    put_server(&b, l);
+    json_close(&b, '}');
+    json_close(&b, '}');
+    down_result(d, buf_bytes(&b));
+    buf_free(&b);
+}
+
+#define LEGACY 1
+#define MODERN 2
+
+static const struct method {
+    const char *name;
+    int eras;
+    void (*take)(struct down *d);
+} methods[] = {
+    {"initialize", LEGACY, take_initialize},
+    {"server/discover", MODERN, take_discover},
+    {"ping", LEGACY, take_ping},
+    {"tools/list", LEGACY | MODERN, list_tools_take},
+    {"tools/call", LEGACY | MODERN, call_take},
+    {"resources/list", LEGACY | MODERN, take_resources},
+    {"resources/templates/list", LEGACY | MODERN, take_resources},
+    {"resources/read", LEGACY | MODERN, take_resources},
+    {"resources/subscribe", LEGACY, take_resources},
+    {"resources/unsubscribe", LEGACY, take_resources},
+    {"prompts/list", LEGACY | MODERN, take_prompts},
+    {"prompts/get", LEGACY | MODERN, take_prompts},
+    {"completion/complete", LEGACY | MODERN, take_completion},
+    {"logging/setLevel", LEGACY, take_level},
+    {"subscriptions/listen", MODERN, take_listen},
+};
+
+static const struct method *
+find_method(const struct session *s, struct bytes name)
+{
+    int era = s->era == ERA_MODERN ? MODERN : LEGACY;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if ((methods[i].eras & era) && bytes_is(name, methods[i].name))
+            return &methods[i];
+    return NULL;
+}
+
+bool
+method_known(const struct session *s, struct bytes name)
+{
+    return find_method(s, name) != NULL;
+}
+
+static void
+unanswered(void *ctx)
+{
+    struct down *d = ctx;
+    d->deadline = NULL;
+    down_fail(d, err_make(E_TIMEOUT, "%s did not answer within %d s", d->session->destination, PASS_MS / 1000));
+}
+
+void
+method_take(struct down *d)
+{
+    const struct method *m = find_method(d->session, d->rpc.method);
+    if (m->take != call_take && m->take != take_listen) /* a call has its destination's deadline, a subscription none */
+        d->deadline = loop_after(d->session->gate->config.loop, PASS_MS, unanswered, d);
+    m->take(d); /* found before the link was started */
+}

@@ -1,0 +1,150 @@
+/* What belongs to no request of the client: notifications both ways, and what the server asks the client. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gate/mcp/mcp.h"
+
+static void
+client_cancelled(struct session *s, const struct rpc *m)
+{
+    const struct json *id = rpc_param(m, "requestId");
+    for (struct down *d = s->downs; d && id; d = d->next) {
+        if (!json_equal(d->rpc.id, id))
+            continue;
+        down_ref(d);
+        call_over(d, "cancelled", 0);
+        if (s->lines) { /* lines: a cancelled request gets no response */
+            struct buf none = buf_make(16);
+            d->gone = true;
+            down_finish(d, &none);
+        } else { /* HTTP: its response stream is still to be ended */
+            down_error(d, RPC_INTERNAL, "cancelled by the client", (struct bytes){NULL, 0});
+        }
+        down_unref(d);
+        return;
+    }
+}
+
+static void
+client_answered(struct session *s, const struct rpc *m)
+{
+    for (struct back **at = &s->backs; *at; at = &(*at)->next) {
+        struct back *b = *at;
+        if (!json_is(m->id, JSON_INT) || m->id->number != b->id)
+            continue;
+        *at = b->next;
+        s->n_backs--;
+        if (s->link)
+            link_respond(s->link, m, buf_bytes(&b->upstream_id));
+        buf_free(&b->upstream_id);
+        free(b);
+        return;
+    }
+}
+
+void
+session_note(struct session *s, const struct rpc *m)
+{
+    s->used_ms = s->gate->config.env->now_ms(s->gate->config.env);
+    if (s->ended || s->link == NULL || err_failed(writ_alive(s->gate->config.writs, s->writ, s->gate->snapshot->estate, s->destination)))
+        return;
+    if (m->kind == RPC_RESPONSE)
+        client_answered(s, m);
+    else if (bytes_is(m->method, "notifications/cancelled"))
+        client_cancelled(s, m);
+    else if (bytes_is(m->method, "notifications/roots/list_changed") && s->link->era == ERA_LEGACY)
+        link_notify(s->link, m->method, m->params ? m->params->raw : (struct bytes){NULL, 0});
+    /* notifications/initialized was said by the link itself; others have no meaning for a server */
+}
+
+/* Some request whose stream may carry a message that names none: the newest that is not finished. */
+static void
+to_client(struct session *s, struct down *about, struct bytes message)
+{
+    if (about && !about->gone)
+        about->face->send(about, message, false);
+    else if (s->push && s->push(s, message))
+        return;
+    else if (about == NULL && s->downs && !s->downs->gone && s->era == ERA_LEGACY && !s->lines)
+        s->downs->face->send(s->downs, message, false);
+}
+
+static void
+refuse_server(struct session *s, const struct rpc *m)
+{
+    struct buf b = buf_make(4096);
+    struct arena a = {0};
+    struct rpc r;
+    rpc_put_error(&b, m->id->raw, RPC_NO_METHOD, "the client of this session cannot be asked", (struct bytes){NULL, 0});
+    if (!b.failed && s->link && !err_failed(rpc_read(&a, buf_bytes(&b), &r)))
+        link_respond(s->link, &r, m->id->raw);
+    arena_free(&a);
+    buf_free(&b);
+}
+
+static void
+server_asks(struct session *s, struct down *about, const struct rpc *m)
+{
+    struct back *b = s->era == ERA_LEGACY && s->n_backs < BACKS_MAX ? calloc(1, sizeof *b) : NULL;
+    if (b == NULL) {
+        refuse_server(s, m);
+        return;
+    }
+    s->n_backs++;
+    char id[24];
+    b->id = ++s->next_back;
+    b->upstream_id = buf_make(512);
+    buf_put(&b->upstream_id, m->id->raw);
+    b->next = s->backs;
+    s->backs = b;
+    snprintf(id, sizeof id, "%lld", (long long)b->id);
+    struct buf message = buf_make(MESSAGE_MAX);
+    rpc_put_again(&message, m, bytes_str(id));
+    if (!message.failed)
+        to_client(s, about, buf_bytes(&message));
+    buf_free(&message);
+}
+
+/* The subscription's id is the id of the request that listens; the client knows its own, not the one that went up. */
+static void
+put_subscription(struct buf *b, const struct rpc *m, struct bytes id)
+{
+    json_open(b, '{');
+    json_member_str(b, "jsonrpc", "2.0");
+    json_member_text(b, "method", m->method);
+    json_key(b, "params");
+    json_open(b, '{');
+    for (const struct json *p = m->params->child; p; p = p->next) {
+        json_key_bytes(b, p->key);
+        if (!bytes_is(p->key, "_meta")) {
+            buf_put(b, p->raw);
+            continue;
+        }
+        json_open(b, '{');
+        for (const struct json *k = p->child; k; k = k->next) {
+            json_key_bytes(b, k->key);
+            buf_put(b, bytes_is(k->key, META_SUBSCRIPTION) ? id : k->raw);
+        }
+        json_close(b, '}');
+    }
+    json_close(b, '}');
+    json_close(b, '}');
+}
+
+void
+session_from_server(struct session *s, struct down *about, const struct rpc *m)
+{
+    if (m->kind == RPC_REQUEST) {
+        server_asks(s, about, m);
+        return;
+    }
+    if (about && rpc_meta(m, META_SUBSCRIPTION)) {
+        struct buf b = buf_make(MESSAGE_MAX);
+        put_subscription(&b, m, about->rpc.id->raw);
+        if (!b.failed)
+            to_client(s, about, buf_bytes(&b));
+        buf_free(&b);
+        return;
+    }
+    to_client(s, about, m->root->raw);
+}
