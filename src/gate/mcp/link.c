@@ -5,7 +5,6 @@
 
 #define START_MS 20000   /* a server must have answered initialize and tools/list by then */
 #define DISCOVER_MS 3000
-#define LIST_PAGES_MAX 64
 #define BACKOFF_FAILURES 3
 #define BACKOFF_NS 5000000000u
 
@@ -64,8 +63,8 @@ send_pending(struct link *l, struct pending *p)
 }
 
 /* The link's own request (discover, initialize, tools/list). */
-static struct err
-ask(struct link *l, struct bytes method, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e))
+struct err
+link_ask(struct link *l, struct bytes method, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e))
 {
     struct pending *p = pending_make(l, method, (struct bytes){NULL, 0});
     if (p == NULL)
@@ -84,14 +83,14 @@ ask(struct link *l, struct bytes method, struct bytes params, void (*own)(struct
 
 /* ----------------------------------------------------------------------------------------------------------- start */
 
-static void
-fail(struct link *l, struct err e)
+void
+link_fail(struct link *l, struct err e)
 {
     link_died(l, err_wrap(e, "%s", l->destination->id));
 }
 
-static void
-now_ready(struct link *l)
+void
+link_now_ready(struct link *l)
 {
     l->state = LINK_READY;
     l->route->failures = 0;
@@ -108,65 +107,6 @@ now_ready(struct link *l)
     link_unref(l);
 }
 
-static void got_tools(struct link *l, const struct rpc *answer, struct err e);
-static void tools_changed(struct link *l);
-
-static void
-ask_tools(struct link *l, struct bytes cursor)
-{
-    struct buf params = buf_make(8192);
-    if (cursor.n == 0)
-        l->pages = 0, l->list_again = false;
-    l->listing = true;
-    params_own(&params, l, cursor);
-    struct err e = params.failed ? err_make(E_LIMIT, "a cursor of %zu bytes", cursor.n) : ask(l, BYTES("tools/list"), buf_bytes(&params), got_tools);
-    buf_free(&params);
-    if (err_failed(e))
-        fail(l, e);
-}
-
-static void
-check_pin(struct link *l, const struct json *tool)
-{
-    uint8_t digest[32];
-    const struct tool *pinned = destination_tool(l->destination, json_text(tool, "name"));
-    if (pinned == NULL || err_failed(tool_digest(tool, digest)))
-        return;
-    l->verified[pinned - l->destination->tools] = memcmp(digest, pinned->digest, 32) == 0;
-}
-
-static void
-got_tools(struct link *l, const struct rpc *answer, struct err e)
-{
-    const struct json *tools = answer ? json_get(answer->result, "tools") : NULL;
-    l->listing = false;
-    if (err_failed(e) || (answer && answer->error)) {
-        if (err_failed(e))
-            fail(l, e);
-        else if (l->state == LINK_STARTING)
-            now_ready(l); /* a server without tools */
-        return;
-    }
-    if (!json_is(tools, JSON_ARRAY)) {
-        fail(l, err_make(E_UPSTREAM, "the server's answer to tools/list has no list of tools"));
-        return;
-    }
-    for (const struct json *t = tools->child; t; t = t->next) {
-        check_pin(l, t);
-        if (l->writ == NULL) {
-            json_item(&l->tools);
-            buf_put(&l->tools, t->raw);
-        }
-    }
-    struct bytes cursor = json_text(answer->result, "nextCursor");
-    if (cursor.n && ++l->pages < LIST_PAGES_MAX)
-        ask_tools(l, cursor);
-    else if (l->state == LINK_STARTING)
-        now_ready(l);
-    else if (l->list_again)
-        tools_changed(l);
-}
-
 static bool
 keep_start(struct link *l, const struct json *result)
 {
@@ -180,13 +120,13 @@ got_initialized(struct link *l, const struct rpc *answer, struct err e)
 {
     if (err_failed(e) || !json_is(answer->result, JSON_OBJECT) || !keep_start(l, answer->result)) {
         struct bytes text = answer && answer->error ? json_text(answer->error, "message") : (struct bytes){NULL, 0};
-        fail(l, err_failed(e) ? e : err_make(E_UPSTREAM, "the server refused initialize: %.*s", BYTES_CUT(text, 120)));
+        link_fail(l, err_failed(e) ? e : err_make(E_UPSTREAM, "the server refused initialize: %.*s", BYTES_CUT(text, 120)));
         return;
     }
     l->era = l->route->era = ERA_LEGACY;
     link_notify(l, BYTES("notifications/initialized"), (struct bytes){NULL, 0});
     if (l->state != LINK_DEAD)
-        ask_tools(l, (struct bytes){NULL, 0});
+        link_pins_start(l);
 }
 
 static void
@@ -200,10 +140,10 @@ ask_initialize(struct link *l)
     json_member_raw(&params, "clientInfo", l->client_info.n ? l->client_info : BYTES("{\"name\":\"writ\",\"version\":\"0.1.0\"}"));
     json_close(&params, '}');
     struct err e = params.failed ? err_make(E_LIMIT, "the client's capabilities are too large")
-                                 : ask(l, BYTES("initialize"), buf_bytes(&params), got_initialized);
+                                 : link_ask(l, BYTES("initialize"), buf_bytes(&params), got_initialized);
     buf_free(&params);
     if (err_failed(e))
-        fail(l, e);
+        link_fail(l, e);
 }
 
 static bool
@@ -228,11 +168,11 @@ got_discovered(struct link *l, const struct rpc *answer, struct err e)
         return;
     if (!err_failed(e) && answer->result && speaks_modern(answer) && keep_start(l, answer->result)) {
         l->route->era = ERA_MODERN;
-        ask_tools(l, (struct bytes){NULL, 0});
+        link_pins_start(l);
         return;
     }
     if (l->route->era == ERA_MODERN) { /* it was modern a moment ago: not another era but a failure */
-        fail(l, err_failed(e) ? e : err_make(E_UPSTREAM, "the server no longer answers server/discover"));
+        link_fail(l, err_failed(e) ? e : err_make(E_UPSTREAM, "the server no longer answers server/discover"));
         return;
     }
     ask_initialize(l);
@@ -261,10 +201,10 @@ ask_discover(struct link *l)
     l->probing = true;
     l->probe_due = loop_after(l->gate->config.loop, DISCOVER_MS, discover_silent, l);
     params_own(&params, l, (struct bytes){NULL, 0});
-    struct err e = ask(l, BYTES("server/discover"), buf_bytes(&params), got_discovered);
+    struct err e = link_ask(l, BYTES("server/discover"), buf_bytes(&params), got_discovered);
     buf_free(&params);
     if (err_failed(e))
-        fail(l, e);
+        link_fail(l, e);
 }
 
 static void
@@ -272,7 +212,7 @@ too_slow(void *ctx)
 {
     struct link *l = ctx;
     l->deadline = NULL;
-    fail(l, err_make(E_TIMEOUT, "the server did not finish starting within %d s", START_MS / 1000));
+    link_fail(l, err_make(E_TIMEOUT, "the server did not finish starting within %d s", START_MS / 1000));
 }
 
 static struct bytes
@@ -319,15 +259,15 @@ link_make(struct gate *g, struct snapshot *s, const struct destination *d, struc
     l->transport = d->kind == UPSTREAM_STDIO ? &link_stdio : &link_http;
     l->snapshot = snapshot_ref(s);
     l->writ = writ ? writ_ref(g->config.writs, writ) : NULL;
-    l->tools = buf_make(RESULT_MAX);
-    l->verified = calloc(d->n_tools + 1, sizeof *l->verified);
     keep_client(l, client);
     l->next = g->links;
     l->at = &g->links;
     if (l->next)
         l->next->at = &l->next;
     g->links = l;
-    struct err e = l->verified ? l->transport->start(l) : err_make(E_MEMORY, "no memory for a connection to %s", d->id);
+    struct err e = link_pins_make(l);
+    if (!err_failed(e))
+        e = l->transport->start(l);
     if (err_failed(e)) {
         l->state = LINK_DEAD;
         l->on_ready = NULL;
@@ -401,13 +341,6 @@ link_cancel(struct link *l, struct pending *p, bool kill)
     link_unref(l);
 }
 
-bool
-link_tool_verified(const struct link *l, const struct tool *tool)
-{
-    const struct tool *own = destination_tool(l->destination, bytes_str(tool->name));
-    return own && memcmp(own->digest, tool->digest, 32) == 0 && l->verified[own - l->destination->tools];
-}
-
 /* -------------------------------------------------------------------------------------------------- what comes back */
 
 static struct down *
@@ -465,16 +398,6 @@ link_refused(struct link *l, struct pending *p, struct err e)
     }
 }
 
-static void
-tools_changed(struct link *l)
-{
-    memset(l->verified, 0, l->destination->n_tools * sizeof *l->verified); /* nothing counts as pinned until it was looked at again */
-    if (l->listing)
-        l->list_again = true; /* once more when that is over, however often it changes meanwhile */
-    else
-        ask_tools(l, (struct bytes){NULL, 0});
-}
-
 void
 link_received(struct link *l, struct bytes message, struct pending *about)
 {
@@ -483,7 +406,7 @@ link_received(struct link *l, struct bytes message, struct pending *about)
     struct err e = rpc_read(&a, message, &m);
     if (err_failed(e)) {
         arena_free(&a);
-        fail(l, err_make(E_UPSTREAM, "the server sent no acceptable message: %.200s", e.text));
+        link_fail(l, err_make(E_UPSTREAM, "the server sent no acceptable message: %.200s", e.text));
         return;
     }
     link_ref(l);
@@ -493,8 +416,8 @@ link_received(struct link *l, struct bytes message, struct pending *about)
         struct down *d = about ? about->down : NULL;
         if (d == NULL && m.kind == RPC_NOTIFICATION)
             d = bytes_is(m.method, "notifications/progress") ? about_progress(l, &m) : about_subscription(l, &m);
-        if (bytes_is(m.method, "notifications/tools/list_changed") && l->state == LINK_READY)
-            tools_changed(l);
+        if (l->state == LINK_READY)
+            link_pins_noted(l, m.method);
         if (l->session && l->state == LINK_READY)
             session_from_server(l->session, d, &m);
     }
@@ -617,8 +540,7 @@ link_unref(struct link *l)
     if (l->writ)
         writ_unref(g->config.writs, l->writ);
     snapshot_unref(l->snapshot);
-    free(l->verified);
-    buf_free(&l->tools);
+    link_pins_free(l);
     arena_free(&l->arena);
     free(l);
     gate_maybe_closed(g);

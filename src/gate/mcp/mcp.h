@@ -7,6 +7,7 @@
  *   notes.c                what belongs to no request: notifications, and what the server asks the client
  *   call.c, list.c         tools/call decided; lists filtered
  *   link.c                 one conversation with one real server: era, start, ids, who waits for what
+ *   link_pins.c            what that server offers, against its pin
  *   link_stdio.c, link_http.c  its two transports
  *
  * Everything belongs to the loop's thread. A down and a session are counted references, because an answer, a revocation, a record that
@@ -251,6 +252,19 @@ void link_respond(struct link *l, const struct rpc *response, struct bytes id);
 void link_cancel(struct link *l, struct pending *p, bool kill);
 /* link_secret(l, use, how, out): release a sealed secret for this connection, with its prefix, and say so on record. */
 struct err link_secret(struct link *l, const struct secret_use *use, const char *how, struct secret *out) MUST_USE;
+/* link_ask(l, method, params, own): the link's own request; ${own} gets the answer, unless the link dies first. */
+struct err
+link_ask(struct link *l, struct bytes method, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e)) MUST_USE;
+void link_fail(struct link *l, struct err e); /* the server did what it may not: this link ends */
+void link_now_ready(struct link *l);          /* what the server offers has been looked at */
+
+/* link_pins.c: what the server offers now against what was pinned. */
+struct err link_pins_make(struct link *l) MUST_USE;
+void link_pins_free(struct link *l);
+/* link_pins_start(l): the server has said who it is: look at all that it offers, then link_now_ready(l). */
+void link_pins_start(struct link *l);
+/* link_pins_noted(l, method): a notification came; one that says that a list changed has it looked at again. */
+void link_pins_noted(struct link *l, struct bytes method);
 bool link_tool_verified(const struct link *l, const struct tool *tool);
 
 /* What transports report. ${about}: the request whose stream it came on, or NULL. */
