@@ -7,6 +7,8 @@ import os
 import re
 import sys
 
+SHOWN = 20  # lines about failures
+
 
 def read(folder, name):
     try:
@@ -48,6 +50,23 @@ def cedar(text):
     return sum(int(k[3]) == 0 and int(k[1]) > 0 for k in kinds), sum(int(k[3]) > 0 for k in kinds), 0
 
 
+def failures(folder):
+    """The lines in which the runners name what failed."""
+    marks = (
+        ("unit-log.txt", r"^\[  FAILED  \] [a-z]\w*$|^\[  ERROR   \].*"),
+        ("asan-log.txt", r"^\[  FAILED  \] [a-z]\w*$|^SUMMARY: \w+Sanitizer.*"),
+        ("fuzz.txt", r"^fuzz: \S+: FAILED.*"),
+        ("real.txt", r"^(?:FAILED|ERROR) .*"),
+        ("cedar.txt", r"^(?:FAIL|ERROR|cedar_diff:).*"),
+        ("demo.txt", r"^demo: .*"),
+    )
+    for name, pattern in marks:
+        part = name.split(".")[0].split("-")[0]
+        if part in read(folder, "failed").split():
+            for line in dict.fromkeys(re.findall(pattern, read(folder, name), re.M)):
+                yield f"{part}: {line[:300]}"
+
+
 def main(folder):
     failed_parts = read(folder, "failed").split()
     parts = {
@@ -58,6 +77,8 @@ def main(folder):
         "Cedar beside the official engine": ("cedar", cedar(read(folder, "cedar.txt"))),
         "demo": ("demo", (int("demo" not in failed_parts and read(folder, "demo.txt") != ""), 0, 0)),
     }
+    for line in list(failures(folder))[:SHOWN]:
+        print(line)
     total = [0, 0, 0]
     for title, (name, counts) in parts.items():
         passed, failed, skipped = counts

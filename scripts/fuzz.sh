@@ -1,12 +1,14 @@
 #!/bin/sh
 # Fuzz every parser of outside bytes: scripts/fuzz.sh [SECONDS [TARGET…]] ($FUZZ_SECONDS, else 20). Builds tests/fuzz/fuzz_*.c with libFuzzer, ASan and UBSan, runs each
 # for SECONDS on its corpus (tests/fuzz/corpus/NAME; what is found is kept in the build folder), prints a line each and a sum at the end.
+# FUZZ_RUNS=N: N inputs from one fixed seed, and SECONDS only as a bound: the same inputs each time, so that a failure can be repeated.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${WRIT_FUZZ_BUILD:-$root/build/fuzz}
 seconds=${1:-${FUZZ_SECONDS:-20}}
 [ $# -gt 0 ] && shift
+repeatable=${FUZZ_RUNS:+-seed=1 -runs=$FUZZ_RUNS}
 flags="-std=gnu17 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
 can_fuzz() {
@@ -75,17 +77,19 @@ for name in "$@"; do
     fi
     found=$build/corpus/$name
     seeds=$root/tests/fuzz/corpus/$name
+    [ -z "$repeatable" ] || rm -rf "$found"
     mkdir -p "$found"
     [ -d "$seeds" ] || seeds=
     # libfyaml leaks on some documents that it refuses itself
     printf 'leak:libfyaml\n' >"$build/lsan"
-    if LSAN_OPTIONS="suppressions=$build/lsan:print_suppressions=0" "$program" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=65536 \
+    if LSAN_OPTIONS="suppressions=$build/lsan:print_suppressions=0" "$program" $repeatable -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=65536 \
         -artifact_prefix="$build/$name-" "$found" $seeds >"$log" 2>&1; then
         passed=$((passed + 1))
         echo "fuzz: $name: $(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$log") inputs, nothing found"
     else
         failed=$((failed + 1))
         echo "fuzz: $name: FAILED: $(grep -m1 -E 'ERROR|SUMMARY|runtime error|deadly' "$log" || tail -1 "$log") ($log)"
+        grep -E '^ +#[0-9]+ .* in .*(src|tests)/|^Base64' "$log" | head -8 | cut -c1-400
     fi
 done
 echo "fuzz: $passed passed, $failed failed"

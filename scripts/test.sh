@@ -35,7 +35,7 @@ part unit unit
 cp build/meson-logs/testlog.txt $out/unit-log.txt 2>/dev/null
 part asan scripts/sanitize.sh asan
 cp build/asan/meson-logs/testlog.txt $out/asan-log.txt 2>/dev/null
-FUZZ_SECONDS=${TEST_FUZZ_SECONDS:-5} part fuzz scripts/fuzz.sh
+FUZZ_RUNS=${TEST_FUZZ_RUNS:-30000} FUZZ_SECONDS=${TEST_FUZZ_SECONDS:-10} part fuzz scripts/fuzz.sh
 part real build/venv/bin/python -m pytest tests/real -q -ra --tb=short -p no:cacheprovider
 part cedar scripts/cedar-diff.sh "${TEST_CEDAR_CALLS:-20000}"
 part demo scripts/demo.sh
