@@ -91,8 +91,11 @@ gate_use(struct gate *g, struct snapshot *s)
     for (struct session *c = g->sessions; c; c = c->next)
         if (old && c->era == ERA_LEGACY && c->push && !c->ended && c->link)
             c->push(c, BYTES("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}"));
-    for (struct route *r = g->routes; r; r = r->next)
-        r->era = ERA_UNKNOWN, r->failures = 0; /* its declaration may name another server now */
+    for (struct route *r = g->routes; r; r = r->next) { /* its declaration may name another server now */
+        r->era = ERA_UNKNOWN;
+        r->failures = 0;
+        memset(r->speaks, 0, sizeof r->speaks);
+    }
     snapshot_unref(old);
 }
 

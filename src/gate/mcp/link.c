@@ -4,7 +4,6 @@
 #include "gate/mcp/mcp.h"
 
 #define START_MS 20000   /* a server must have answered initialize and tools/list by then */
-#define DISCOVER_MS 3000
 #define BACKOFF_FAILURES 3
 #define BACKOFF_NS 5000000000u
 
@@ -38,8 +37,8 @@ link_find(struct link *l, int64_t id)
     return p;
 }
 
-static void
-pending_free(struct link *l, struct pending *p)
+void
+link_forget(struct link *l, struct pending *p)
 {
     for (struct pending **at = &l->waiting; *at; at = &(*at)->next)
         if (*at == p) {
@@ -74,7 +73,7 @@ link_ask(struct link *l, struct bytes method, struct bytes params, void (*own)(s
     p->own = own;
     rpc_put_request(&p->message, bytes_str(id), p->method, params);
     if (p->message.failed) {
-        pending_free(l, p);
+        link_forget(l, p);
         return err_make(E_MEMORY, "no memory for a request");
     }
     send_pending(l, p);
@@ -107,132 +106,12 @@ link_now_ready(struct link *l)
     link_unref(l);
 }
 
-static bool
-keep_start(struct link *l, const struct json *result)
-{
-    struct bytes copy = arena_copy(&l->arena, result->raw);
-    l->start_result = copy;
-    return copy.at && !err_failed(json_parse(&l->arena, copy, NULL, &l->start));
-}
-
-static void
-got_initialized(struct link *l, const struct rpc *answer, struct err e)
-{
-    if (err_failed(e) || !json_is(answer->result, JSON_OBJECT) || !keep_start(l, answer->result)) {
-        struct bytes text = answer && answer->error ? json_text(answer->error, "message") : (struct bytes){NULL, 0};
-        link_fail(l, err_failed(e) ? e : err_make(E_UPSTREAM, "the server refused initialize: %.*s", BYTES_CUT(text, 120)));
-        return;
-    }
-    l->era = l->route->era = ERA_LEGACY;
-    link_notify(l, BYTES("notifications/initialized"), (struct bytes){NULL, 0});
-    if (l->state != LINK_DEAD)
-        link_pins_start(l);
-}
-
-static void
-ask_initialize(struct link *l)
-{
-    struct buf params = buf_make(65536);
-    l->era = ERA_LEGACY;
-    json_open(&params, '{');
-    json_member_raw(&params, "protocolVersion", l->client_version.n ? l->client_version : BYTES("\"" LEGACY_VERSION "\""));
-    json_member_raw(&params, "capabilities", l->client_capabilities.n ? l->client_capabilities : BYTES("{}"));
-    json_member_raw(&params, "clientInfo", l->client_info.n ? l->client_info : BYTES("{\"name\":\"writ\",\"version\":\"0.1.0\"}"));
-    json_close(&params, '}');
-    struct err e = params.failed ? err_make(E_LIMIT, "the client's capabilities are too large")
-                                 : link_ask(l, BYTES("initialize"), buf_bytes(&params), got_initialized);
-    buf_free(&params);
-    if (err_failed(e))
-        link_fail(l, e);
-}
-
-static bool
-speaks_modern(const struct rpc *answer)
-{
-    const struct json *versions = json_get(answer->result, "supportedVersions");
-    for (const struct json *v = versions ? versions->child : NULL; v; v = v->next)
-        if (v->type == JSON_STRING && bytes_is(v->text, MODERN_VERSION))
-            return true;
-    return false;
-}
-
-/* Anything but a DiscoverResult with our version means: the older era (notes: never key on one error code). */
-static void
-got_discovered(struct link *l, const struct rpc *answer, struct err e)
-{
-    l->probing = false;
-    if (l->probe_due)
-        loop_cancel(l->probe_due);
-    l->probe_due = NULL;
-    if (l->state == LINK_DEAD)
-        return;
-    if (!err_failed(e) && answer->result && speaks_modern(answer) && keep_start(l, answer->result)) {
-        l->route->era = ERA_MODERN;
-        link_pins_start(l);
-        return;
-    }
-    if (l->route->era == ERA_MODERN) { /* it was modern a moment ago: not another era but a failure */
-        link_fail(l, err_failed(e) ? e : err_make(E_UPSTREAM, "the server no longer answers server/discover"));
-        return;
-    }
-    ask_initialize(l);
-}
-
-/* Silence is an answer too: a server of the older era may not answer what it does not know. */
-static void
-discover_silent(void *ctx)
-{
-    struct link *l = ctx;
-    l->probe_due = NULL;
-    for (struct pending *p = l->waiting; p; p = p->next)
-        if (p->own == got_discovered) {
-            l->transport->cancel(l, p);
-            pending_free(l, p);
-            break;
-        }
-    got_discovered(l, NULL, err_make(E_TIMEOUT, "no answer to server/discover within %d s", DISCOVER_MS / 1000));
-}
-
-static void
-ask_discover(struct link *l)
-{
-    struct buf params = buf_make(65536);
-    l->era = ERA_MODERN;
-    l->probing = true;
-    l->probe_due = loop_after(l->gate->config.loop, DISCOVER_MS, discover_silent, l);
-    params_own(&params, l, (struct bytes){NULL, 0});
-    struct err e = link_ask(l, BYTES("server/discover"), buf_bytes(&params), got_discovered);
-    buf_free(&params);
-    if (err_failed(e))
-        link_fail(l, e);
-}
-
 static void
 too_slow(void *ctx)
 {
     struct link *l = ctx;
     l->deadline = NULL;
     link_fail(l, err_make(E_TIMEOUT, "the server did not finish starting within %d s", START_MS / 1000));
-}
-
-static struct bytes
-keep(struct link *l, const struct json *v, enum json_type type)
-{
-    return json_is(v, type) ? arena_copy(&l->arena, v->raw) : (struct bytes){NULL, 0};
-}
-
-static void
-keep_client(struct link *l, const struct rpc *client)
-{
-    if (client == NULL)
-        return;
-    if (rpc_meta(client, META_VERSION)) {
-        l->client_info = keep(l, rpc_meta(client, META_CLIENT), JSON_OBJECT);
-        return; /* a modern client: a legacy server may not ask it anything, so no capability is passed on */
-    }
-    l->client_info = keep(l, rpc_param(client, "clientInfo"), JSON_OBJECT);
-    l->client_capabilities = keep(l, rpc_param(client, "capabilities"), JSON_OBJECT);
-    l->client_version = keep(l, rpc_param(client, "protocolVersion"), JSON_STRING);
 }
 
 static struct err
@@ -259,7 +138,6 @@ link_make(struct gate *g, struct snapshot *s, const struct destination *d, struc
     l->transport = d->kind == UPSTREAM_STDIO ? &link_stdio : &link_http;
     l->snapshot = snapshot_ref(s);
     l->writ = writ ? writ_ref(g->config.writs, writ) : NULL;
-    keep_client(l, client);
     l->next = g->links;
     l->at = &g->links;
     if (l->next)
@@ -277,10 +155,7 @@ link_make(struct gate *g, struct snapshot *s, const struct destination *d, struc
     *out = l;
     l->deadline = loop_after(g->config.loop, START_MS, too_slow, l);
     link_ref(l);
-    if (route->era == ERA_LEGACY)
-        ask_initialize(l);
-    else
-        ask_discover(l);
+    link_start(l, client);
     link_unref(l);
     return err_ok();
 }
@@ -299,7 +174,7 @@ link_request(struct link *l, struct down *d, struct bytes params, void (*answer)
     snprintf(id, sizeof id, "%lld", (long long)p->id);
     rpc_put_request(&p->message, bytes_str(id), d->rpc.method, params);
     if (p->message.failed) {
-        pending_free(l, p);
+        link_forget(l, p);
         return err_make(E_LIMIT, "the request is too large to be sent on");
     }
     p->down = down_ref(d);
@@ -335,7 +210,7 @@ link_cancel(struct link *l, struct pending *p, bool kill)
 {
     link_ref(l);
     l->transport->cancel(l, p);
-    pending_free(l, p);
+    link_forget(l, p);
     if (kill && l->transport == &link_stdio)
         link_died(l, err_make(E_WRIT_ENDED, "a running call was cut, and its server with it"));
     link_unref(l);
@@ -372,13 +247,13 @@ received_response(struct link *l, const struct rpc *m)
         return; /* cancelled meanwhile, or never asked */
     if (p->own) {
         void (*own)(struct link *, const struct rpc *, struct err) = p->own;
-        pending_free(l, p);
+        link_forget(l, p);
         own(l, m, err_ok());
         return;
     }
     struct down *d = down_ref(p->down);
     void (*answer)(struct down *, const struct rpc *) = p->answer;
-    pending_free(l, p);
+    link_forget(l, p);
     answer(d, m);
     down_unref(d);
 }
@@ -388,7 +263,7 @@ link_refused(struct link *l, struct pending *p, struct err e)
 {
     void (*own)(struct link *, const struct rpc *, struct err) = p->own;
     struct down *d = p->down ? down_ref(p->down) : NULL;
-    pending_free(l, p);
+    link_forget(l, p);
     if (own)
         own(l, NULL, e);
     if (d) {
@@ -464,7 +339,7 @@ answer_all(struct link *l, struct err e)
     while (l->waiting) {
         struct pending *p = l->waiting;
         struct down *d = p->down ? down_ref(p->down) : NULL;
-        pending_free(l, p);
+        link_forget(l, p);
         if (d) {
             call_over(d, "upstream_failed", 0);
             down_fail(d, e);
@@ -486,13 +361,10 @@ link_died(struct link *l, struct err e)
         l->route->failed_ns = l->gate->config.env->mono_ns(l->gate->config.env);
         snprintf(l->route->last_error, sizeof l->route->last_error, "%.230s", e.text);
     }
-    if (l->probing)
-        l->route->era = ERA_LEGACY; /* it may have fallen over the question: ask the older one next time */
+    link_start_died(l);
     if (l->deadline)
         loop_cancel(l->deadline);
-    if (l->probe_due)
-        loop_cancel(l->probe_due);
-    l->deadline = l->probe_due = NULL;
+    l->deadline = NULL;
     answer_all(l, e);
     link_ready_fn *fn = l->on_ready;
     l->on_ready = NULL;

@@ -6,7 +6,8 @@
  *   methods.c              the table of methods, and what is passed on
  *   notes.c                what belongs to no request: notifications, and what the server asks the client
  *   call.c, list.c         tools/call decided; lists filtered
- *   link.c                 one conversation with one real server: era, start, ids, who waits for what
+ *   link.c                 one conversation with one real server: ids, who waits for what, its end
+ *   link_start.c           how it begins: era, what the server says of itself
  *   link_pins.c            what that server offers, against its pin
  *   link_stdio.c, link_http.c  its two transports
  *
@@ -40,7 +41,8 @@ enum era { ERA_UNKNOWN, ERA_LEGACY, ERA_MODERN };
 struct route {
     struct route *next;
     char id[65];
-    enum era era;
+    enum era era;           /* it was spoken to in last */
+    enum speaks { SPEAKS_UNKNOWN, SPEAKS_YES, SPEAKS_NO } speaks[3]; /* by era */
     struct http_client *client;
     unsigned servers;       /* processes running */
     unsigned failures;      /* in a row */
@@ -220,7 +222,8 @@ struct link {
     void *wire;                /* of the transport */
     enum link_state state;
     enum era era;
-    bool probing, stopped;
+    enum era probing;          /* the era that is being asked for */
+    bool asked_both, stopped;
     unsigned pages;            /* of tools/list, read so far */
     bool listing, list_again;  /* tools/list is under way; changed meanwhile */
     struct arena arena;        /* what is kept for the link's life */
@@ -257,6 +260,13 @@ struct err
 link_ask(struct link *l, struct bytes method, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e)) MUST_USE;
 void link_fail(struct link *l, struct err e); /* the server did what it may not: this link ends */
 void link_now_ready(struct link *l);          /* what the server offers has been looked at */
+
+/* link_forget(l, p): its answer is not waited for any more. */
+void link_forget(struct link *l, struct pending *p);
+
+/* link_start.c */
+void link_start(struct link *l, const struct rpc *client);
+void link_start_died(struct link *l);
 
 /* link_pins.c: what the server offers now against what was pinned. */
 struct err link_pins_make(struct link *l) MUST_USE;

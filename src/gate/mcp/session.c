@@ -179,7 +179,8 @@ may_take(struct session *s, struct down *d)
         return err_make(E_WRIT_ENDED, "the session is over");
     if (s->n_downs >= DOWNS_MAX)
         return err_make(E_BUSY, "%d requests are under way in this session; wait for an answer", DOWNS_MAX);
-    for (const struct down *o = s->downs; o; o = o->next)
+    bool by_id = s->lines || s->era == ERA_LEGACY; /* 2026-07-28 over HTTP: each request stands alone on its own stream */
+    for (const struct down *o = s->downs; by_id && o; o = o->next)
         if (json_equal(o->rpc.id, d->rpc.id))
             return err_make(E_PROTOCOL, "a request with this id is under way");
     return writ_alive(s->gate->config.writs, s->writ, s->gate->snapshot->estate, s->destination);

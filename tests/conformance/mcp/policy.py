@@ -1,0 +1,79 @@
+"""The permits of the conformance run: one for each tool, prompt and resource of the fixture, by name and under a condition on its typed arguments."""
+
+# tool: what must hold of its arguments (an argument with a default is always there)
+TOOLS = {
+    "test_simple_text": "context.input.times >= 1 && context.input.times <= 5",
+    "test_image_content": "context.input.size <= 64",
+    "test_audio_content": 'context.input.volume.lessThanOrEqual(decimal("1.0"))',
+    "test_embedded_resource": 'context.input.uri like "test://*"',
+    "test_multiple_content_types": '["text", "image", "resource"].containsAll(context.input.kinds)',
+    "test_tool_with_logging": "context.input.steps <= 3",
+    "test_logging_tool": "context.input.steps <= 3",
+    "test_error_handling": "!context.input.quiet",
+    "test_tool_with_progress": "context.input.total == 100",
+    "test_sampling": 'context.input.prompt like "Test prompt*"',
+    "test_elicitation": 'context.input.message != ""',
+    "test_elicitation_sep1034_defaults": 'context.input.title == "Defaults"',
+    "test_elicitation_sep1330_enums": 'context.input.title == "Choose"',
+    "test_elicitation_url": 'context.input.page like "https://example.com/*"',
+    "test_roots": "context.input.most <= 10",
+    "test_missing_capability": "context.input.strict",
+    "test_streaming_elicitation": "context.input.steps == 1",
+    "test_reconnection": "context.input.pause_ms <= 5000",
+    "test_trigger_tool_change": "context.input.times == 1",
+    "test_trigger_prompt_change": "context.input.times == 1",
+    "test_touch_resource": 'context.input.uri like "test://*"',
+    "test_x_mcp_header": 'context.input.region != "forbidden"',
+    "test_meta": "context.input.deep",
+    "test_wait": "context.input.ms <= 60000",
+    "json_schema_2020_12_tool": 'context.input has name && context.input.name != "forbidden"',
+    "test_input_required_result_elicitation": 'context.input.greeting == "Hello"',
+    "test_input_required_result_sampling": 'context.input.country == "France"',
+    "test_input_required_result_list_roots": "context.input.most <= 10",
+    "test_input_required_result_request_state": 'context.input.label == "state"',
+    "test_input_required_result_multiple_inputs": "context.input.tokens <= 50",
+    "test_input_required_result_multi_round": "context.input.rounds == 2",
+    "test_input_required_result_tampered_state": 'context.input.label == "sealed"',
+    "test_input_required_result_capabilities": "context.input.most <= 3",
+    "greet": 'context.input.name != ""',
+    "slow_compute": 'context.input.seconds.lessThanOrEqual(decimal("60.0")) && context.input.label like "*"',
+    "failing_job": 'context.input.seconds.lessThan(decimal("10.0"))',
+    "protocol_error_job": "context.input.code == -32603",
+    "confirm_delete": 'context.input.filename like "*.txt"',
+    "multi_input": "context.input.most == 2",
+    "test_tool_with_task": 'context.input.seconds.lessThan(decimal("10.0"))',
+}
+PROMPTS = ("test_simple_prompt", "test_prompt_with_arguments", "test_prompt_with_embedded_resource", "test_prompt_with_image", "test_input_required_result_prompt")
+RESOURCES = {"test://static-text": "==", "test://static-binary": "==", "test://watched-resource": "==", "test://template/*": "like",
+             "test://nonexistent*": "like"}
+LISTS = ("@resources", "@prompts")
+
+
+def permit(name, action, condition):
+    return f'@id("{name}")\npermit (principal == Agent::"reader", action == Action::"fixture/{action}", resource == Destination::"fixture")\nwhen {{ {condition} }};\n'
+
+
+def permits():
+    """name → text, of every permit."""
+    all_of_them = {name: permit(name, name, condition) for name, condition in TOOLS.items()}
+    for name in PROMPTS:
+        all_of_them[name] = permit(name, "@prompts", f'context.input has name && context.input.name == "{name}"')
+    for uri, how in RESOURCES.items():
+        all_of_them[uri] = permit(uri, "@resources", f'context.input has uri && context.input.uri {how} "{uri}"')
+    all_of_them["resources-list"] = permit("resources-list", "@resources", "!(context.input has uri)")
+    all_of_them["prompts-list"] = permit("prompts-list", "@prompts", "!(context.input has name)")
+    return all_of_them
+
+
+# Which scenarios use what, of those that count and those that do not, in both revisions: exactly these change when a permit is taken away.
+LISTED = {"test_x_mcp_header": {"http-custom-header-server-validation"}, "json_schema_2020_12_tool": {"json-schema-2020-12"}}
+BY_NAME = {
+    "tools-call-simple-text": {"test_simple_text"}, "tools-call-image": {"test_image_content"}, "tools-call-audio": {"test_audio_content"},
+    "tools-call-embedded-resource": {"test_embedded_resource"}, "tools-call-mixed-content": {"test_multiple_content_types"},
+    "tools-call-with-logging": {"test_tool_with_logging"}, "tools-call-error": {"test_error_handling"},
+    "tools-call-with-progress": {"test_tool_with_progress"}, "tools-call-sampling": {"test_sampling"}, "tools-call-elicitation": {"test_elicitation"},
+    "elicitation-sep1034-defaults": {"test_elicitation_sep1034_defaults"}, "elicitation-sep1330-enums": {"test_elicitation_sep1330_enums"},
+    "server-sse-polling": {"test_reconnection"},
+    "server-stateless": {"test_missing_capability", "test_streaming_elicitation", "test_logging_tool", "test_trigger_tool_change",
+                         "test_trigger_prompt_change", "prompts-list"},
+}
