@@ -573,6 +573,7 @@ struct cedar_mcp_options {
     bool flat;               /* one namespace only: Ns::a::Input::b becomes Ns::a_Input_b */
     bool numbers_opaque;     /* a number is an entity Number that can only be compared for equality */
     bool deduplicate;        /* equal enums and flat objects of several tools become one type */
+    bool nulls_absent;       /* what may be null is an optional attribute of its other type; a null is left out of a request */
     bool lossy;              /* as the official generator does: what is not exact is approximated without a word */
 };
 

@@ -109,6 +109,28 @@ read_property(struct mcp *m, const struct mcp_at *at, const struct json *v, stru
     return read_type(m, at, v, &out->type);
 }
 
+/* With options.nulls_absent: a property that may be null is one of its other type that may be missing. */
+static bool
+leave_out_null(struct mcp *m, const struct json *schema, struct mcp_property *p)
+{
+    const struct json *nullable = json_get(schema, "nullable");
+    bool null = p->type->kind == MCP_NULL || (json_is(nullable, JSON_BOOL) && nullable->truth);
+    struct mcp_type *rest = ARENA_NEW(&m->a, struct mcp_type);
+    const struct mcp_properties *choices = &p->type->parts;
+    if (rest == NULL || (rest->parts.at = arena_list(&m->a, choices->n + 1, sizeof *rest->parts.at)) == NULL)
+        return mcp_memory(m);
+    rest->kind = MCP_UNION;
+    for (size_t i = 0; p->type->kind == MCP_UNION && i < choices->n; i++)
+        if (choices->at[i].type->kind != MCP_NULL)
+            rest->parts.at[rest->parts.n++] = choices->at[i];
+    if (rest->parts.n && rest->parts.n < choices->n) {
+        null = true;
+        p->type = rest->parts.n == 1 ? rest->parts.at->type : rest;
+    }
+    p->required = p->required && !null;
+    return true;
+}
+
 static bool
 read_properties(struct mcp *m, const struct mcp_at *up, const struct json *schema, struct mcp_properties *out)
 {
@@ -129,6 +151,8 @@ read_properties(struct mcp *m, const struct mcp_at *up, const struct json *schem
         if (!read_property(m, &here, v, p))
             return false;
         p->required = listed(required, v->key);
+        if (m->options.nulls_absent && !leave_out_null(m, v, p))
+            return false;
     }
     qsort(out->at, out->n, sizeof *out->at, by_name);
     return true;

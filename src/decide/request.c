@@ -41,14 +41,6 @@ decimal_of(struct cedar_scratch *c, struct bytes text)
     return cedar_decimal(c, cedar_text(out));
 }
 
-/* Does the pinned schema say "number" for this argument (then an integer is a decimal too, so that one argument has one type)? */
-static bool
-schema_says_number(const struct json *schema)
-{
-    struct bytes type = json_text(schema, "type");
-    return bytes_is(type, "number");
-}
-
 struct frame {
     const struct json *holder, *schema, *child;
     struct cedar_value *record, **list;
@@ -69,6 +61,9 @@ child_schema(const struct json *root, const struct frame *f, const struct json *
 static struct err
 scalar_value(struct cedar_scratch *c, const struct json *v, const struct json *schema, struct cedar_value **out)
 {
+    enum argument_number number = argument_number(schema);
+    if (v->type == JSON_NUMBER && number == NUMBER_LONG) /* JSON Schema takes 1.0 for 1; to a policy it would be another value */
+        return err_make(E_ARGUMENTS, "the number %.*s is meant as an integer; write it as one", BYTES_CUT(v->text, 40));
     switch (v->type) {
     case JSON_NULL:
         *out = cedar_entity(c, cedar_id("Null", "null"));
@@ -77,7 +72,7 @@ scalar_value(struct cedar_scratch *c, const struct json *v, const struct json *s
         *out = cedar_bool(c, v->truth);
         break;
     case JSON_INT:
-        *out = schema_says_number(schema) ? decimal_of(c, v->text) : cedar_long(c, v->number);
+        *out = number == NUMBER_DECIMAL ? decimal_of(c, v->text) : cedar_long(c, v->number);
         break;
     case JSON_NUMBER:
         *out = decimal_of(c, v->text);
@@ -119,7 +114,7 @@ json_value(struct cedar_scratch *c, const struct json *top, const struct json *s
 {
     struct frame stack[INPUT_DEPTH];
     size_t depth = 1;
-    struct err e = push(c, &stack[0], top, argument_schema_of(schema, schema));
+    struct err e = push(c, &stack[0], top, arguments_object(schema));
     while (!err_failed(e) && depth) {
         struct frame *f = &stack[depth - 1];
         const struct json *child = f->child;
@@ -138,6 +133,8 @@ json_value(struct cedar_scratch *c, const struct json *top, const struct json *s
             continue;
         }
         f->child = child->next;
+        if (child->type == JSON_NULL && f->record)
+            continue; /* nothing is there (argument_types.c) */
         if (child->type != JSON_ARRAY && child->type != JSON_OBJECT) {
             e = scalar_value(c, child, child_schema(schema, f, child), &v);
             if (!err_failed(e))

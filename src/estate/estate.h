@@ -247,10 +247,15 @@ struct err tool_digest(const struct json *tool, uint8_t out[32]) MUST_USE;
 struct err arguments_check(const struct json *schema, const struct json *args, struct arena *a, struct json **out) MUST_USE;
 
 /*
- * argument_schema_of(root, schema): the schema that says what a value is: ${schema} itself, or what its $ref leads to within ${root}. NULL
- * when it leads nowhere. What types arguments for policies and what builds the request must see the same.
+ * argument_schema_of(root, schema): the schema that says what a value is when it is not null: ${schema} itself, or what its $ref leads to
+ * within ${root}, or the first choice of its anyOf or oneOf that is not null. NULL when it leads nowhere. arguments_object(schema): the same
+ * for all arguments together, which are no choice. What types arguments for policies and what builds the request must see the same.
  */
 const struct json *argument_schema_of(const struct json *root, const struct json *schema);
+const struct json *arguments_object(const struct json *schema);
+/* argument_number(schema): what Cedar type numbers have by ${schema}, as argument_schema_of gives it. */
+enum argument_number { NUMBER_ANY, NUMBER_LONG, NUMBER_DECIMAL };
+enum argument_number argument_number(const struct json *schema);
 
 /* policy_schema_text(e, b): the Cedar schema that policies of this estate are validated by. */
 void policy_schema_text(const struct estate *e, struct buf *b);

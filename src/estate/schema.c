@@ -165,10 +165,19 @@ typedef struct err keyword_fn(struct check *c, const struct json *schema, const 
     static struct err name(struct check *c, const struct json *schema, const struct json *k, const struct json *v, const struct where *w)
 #define UNUSED(c, schema) (void)(c), (void)(schema)
 
+bool
+schema_nullable(const struct json *schema)
+{
+    const struct json *k = json_get(schema, "nullable");
+    return json_is(k, JSON_BOOL) && k->truth;
+}
+
 KEYWORD(check_type)
 {
     char names[120] = "";
-    UNUSED(c, schema);
+    (void)c;
+    if (v->type == JSON_NULL && schema_nullable(schema))
+        return err_ok();
     if (k->type == JSON_STRING)
         return is_type(v, k->text) ? err_ok() : schema_mismatch(w, "expected %.*s, got %s", BYTES_CUT(k->text, 40), json_type_name(v->type));
     for (const struct json *t = k->type == JSON_ARRAY ? k->child : NULL; t; t = t->next) {

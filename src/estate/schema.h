@@ -44,10 +44,18 @@ const struct json *schema_of_item(const struct json *schema, size_t index);
 struct err schema_add(struct schemas *set, const struct json *s) MUST_USE;
 const struct json *schema_opens(const struct json *schema);
 unsigned schema_type_bit(struct bytes name);
+/* schema_nullable(schema): does "nullable" beside a type let null in (OpenAPI 3.0.3)? */
+bool schema_nullable(const struct json *schema);
 
 /* What policies may say of the estate (policy_schema.c). */
 /* policy_schema(l, out): the Cedar schema of the estate, as decide builds requests from it. False without memory, or with a finding. */
 bool policy_schema(struct loader *l, struct cedar_schema **out);
+/* argument_member(b, root, holder, property): the attribute of an argument, or nothing when it has no Cedar type (argument_types.c). */
+void argument_member(struct buf *b, const struct json *root, const struct json *holder, const struct json *property);
+/* argument_attribute(…): an attribute of this type; optional when it may be missing, or null. argument_quoted: as Cedar reads a text. */
+void
+argument_attribute(struct buf *b, const struct json *root, const struct json *holder, const struct json *property, const char *type, bool nullable);
+void argument_quoted(struct buf *b, struct bytes text);
 /* argument_hidden(tool, name): why policies cannot look at this argument; NULL: they can. */
 const char *argument_hidden(const struct tool *tool, struct bytes name);
 /* policy_validate.c: what the schema says about a set of policies, as findings; ${told}: policies that have findings already. */

@@ -56,7 +56,7 @@ types_said(const struct json *schema)
     const struct json *k = json_get(schema, "type"), *values = json_get(schema, "enum"), *one = json_get(schema, "const");
     unsigned bits = 0;
     if (json_is(k, JSON_STRING))
-        return schema_type_bit(k->text);
+        return schema_type_bit(k->text) | (schema_nullable(schema) ? 1u << JSON_NULL : 0);
     for (const struct json *t = json_is(k, JSON_ARRAY) ? k->child : NULL; t; t = t->next)
         bits |= schema_type_bit(t->text);
     for (const struct json *v = !bits && json_is(values, JSON_ARRAY) ? values->child : NULL; v; v = v->next)

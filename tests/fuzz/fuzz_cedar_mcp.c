@@ -22,7 +22,7 @@ make(uint8_t bits, struct bytes tools)
     struct cedar_error error = {.code = CEDAR_OK};
     struct mcp m = {.a.max = MCP_MAX_MEMORY, .error = &error};
     struct buf b = buf_make(CEDAR_MAX_SCHEMA_BYTES);
-    m.options = (struct cedar_mcp_options){bits & 1, bits & 2, bits & 4, bits & 8, bits & 16, bits & 32, bits & 64};
+    m.options = (struct cedar_mcp_options){bits & 1, bits & 2, bits & 4, bits & 8, bits & 16, bits & 32, bits & 128, bits & 64};
     bool ok = mcp_schema_json(&m, tools, bytes_str(stub), &b);
     CHECK(ok || (error.code != CEDAR_OK && error.text[0]));
     if (!ok)

@@ -111,6 +111,30 @@ test_lossy(void **state)
     assert_non_null(strstr(result, "\"n\":{\"type\":\"Entity\",\"name\":\"My::Number\""));
 }
 
+/* As Writ sees arguments: a null is nothing. */
+static void
+test_nulls_absent(void **state)
+{
+    (void)state;
+    static const struct cedar_mcp_options o = {.nulls_absent = true};
+    static const char text[] = "\"attributes\":{\"a\":{\"type\":\"EntityOrCommon\",\"name\":\"String\",\"required\":false}}";
+    static const char *const cases[] = {
+        "\"a\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}},\"required\":[\"a\"],\"x\":{",
+        "\"a\":{\"type\":[\"null\",\"string\"]}},\"required\":[\"a\"],\"x\":{",
+        "\"a\":{\"type\":\"string\",\"nullable\":true}},\"required\":[\"a\"],\"x\":{",
+    };
+    for (size_t i = 0; i < 3; i++) {
+        char tools[512];
+        snprintf(tools, sizeof tools, TOOL("%s"), cases[i]);
+        assert_non_null(make(tools, stub, o));
+        if (strstr(result, text) == NULL)
+            fail_msg("%s: %s", tools, result);
+    }
+    assert_non_null(make(TOOL("\"a\":{\"type\":[\"string\",\"null\",\"integer\"]}"), stub, o));
+    assert_non_null(strstr(result, "\"typeChoice1\":{\"type\":\"EntityOrCommon\",\"name\":\"Long\",\"required\":false}"));
+    assert_null(strstr(result, "Null"));
+}
+
 static void
 test_shared(void **state)
 {
@@ -157,7 +181,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types),  cmocka_unit_test(test_refused), cmocka_unit_test(test_lossy),
+        cmocka_unit_test(test_types),  cmocka_unit_test(test_refused), cmocka_unit_test(test_lossy),   cmocka_unit_test(test_nulls_absent),
         cmocka_unit_test(test_shared), cmocka_unit_test(test_stub),    cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,17 @@ static const char tools[] =
     "{\"name\":\"odd\",\"inputSchema\":{\"type\":\"object\",\"properties\":{}}},"
     "{\"name\":\"deep\",\"inputSchema\":{\"type\":\"object\",\"$defs\":{\"num\":{\"type\":\"number\"}},\"properties\":{\"o\":{\"type\":\"object\","
     "\"properties\":{\"list\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"x\":{\"$ref\":\"#/$defs/num\"}}}}}},"
-    "\"flag\":{\"enum\":[true,false]},\"level\":{\"type\":\"integer\",\"default\":3}}}}]";
+    "\"flag\":{\"enum\":[true,false]},\"level\":{\"type\":\"integer\",\"default\":3}}}},"
+    "{\"name\":\"maybe\",\"inputSchema\":{\"type\":\"object\",\"required\":[\"to\",\"n\"],\"$defs\":{\"who\":{\"type\":\"object\",\"properties\":{"
+    "\"id\":{\"type\":[\"integer\",\"null\"]}},\"required\":[\"id\"]}},\"properties\":{\"to\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}"
+    ","
+    "\"cc\":{\"type\":[\"null\",\"string\"],\"default\":null},\"bcc\":{\"type\":\"string\",\"nullable\":true},\"n\":{\"type\":[\"number\",\"null\"]},"
+    "\"who\":{\"oneOf\":[{\"type\":\"null\"},{\"$ref\":\"#/$defs/"
+    "who\"}]},\"mode\":{\"enum\":[\"a\",\"b\",null]},\"tags\":{\"type\":[\"array\",\"null\"],"
+    "\"items\":{\"type\":\"string\"}},\"kind\":{\"anyOf\":[{\"const\":\"x\"},{\"const\":\"y\"},{\"const\":null}]},\"count\":{\"enum\":[1,2,null]},"
+    "\"nothing\":{\"type\":\"null\"},\"mixed\":{\"type\":[\"string\",\"integer\",\"null\"]},\"holes\":{\"type\":\"array\",\"items\":{\"type\":["
+    "\"string\","
+    "\"null\"]}},\"two\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"boolean\"}]}}}}]";
 
 static void
 write_estate(const char *policies, const char *observe)
@@ -51,7 +61,8 @@ write_estate(const char *policies, const char *observe)
     snprintf(text, sizeof text,
              "owner: ana\nenvironment: test\nsensitivity: internal\nintegrity: trusted\nserver:\n  command: [/bin/true]\n  roots: [%s/docs]\ntools:\n"
              "  read: { effect: read, sinks: { path: path } }\n  write: { effect: write, sinks: { path: path } }\n"
-             "  pay: { effect: irreversible }\n  send: { effect: read, sinks: { to: { kind: recipient, leaves: true } } }\n",
+             "  pay: { effect: irreversible }\n  send: { effect: read, sinks: { to: { kind: recipient, leaves: true } } }\n"
+             "  maybe: { effect: write }\n",
              top);
     put("destinations/d.yaml", text);
     put("destinations/vault.yaml", "owner: ana\nenvironment: test\nsensitivity: restricted\nintegrity: trusted\nserver:\n  command: "
@@ -59,7 +70,7 @@ write_estate(const char *policies, const char *observe)
     snprintf(text, sizeof text,
              "purpose: p\nlifetime: 1h\ntools:\n  d/read: { path: { under: %s/docs } }\n  d/write: { path: { under: %s/docs/out }, paths: { absent: "
              "true } }\n"
-             "  d/pay: { amount: { at_most: 100.5 }, to: { one_of: [x, y] } }\n  d/send: {}\n  d/odd: {}\n  vault/read: {}\n",
+             "  d/pay: { amount: { at_most: 100.5 }, to: { one_of: [x, y] } }\n  d/send: {}\n  d/odd: {}\n  d/maybe: {}\n  vault/read: {}\n",
              top, top);
     put("tasks/work.yaml", text);
     put("policies/own.cedar", policies);
@@ -414,13 +425,17 @@ test_the_schema_says_what_is_built(void **state)
 {
     static const struct {
         const char *tool, *arguments;
-    } calls[] = {{"read", "{\"path\":\"a\",\"n\":7}"},
-                 {"read", "{}"},
-                 {"write", "{\"paths\":[\"a\",\"b\"]}"},
-                 {"pay", "{\"amount\":1}"},
-                 {"pay", "{\"amount\":1.25,\"to\":\"x\"}"},
-                 {"odd", "{}"},
-                 {"deep", "{\"o\":{\"list\":[{\"x\":1}]},\"flag\":true}"}};
+    } calls[] = {
+        {"read", "{\"path\":\"a\",\"n\":7}"},
+        {"read", "{}"},
+        {"write", "{\"paths\":[\"a\",\"b\"]}"},
+        {"pay", "{\"amount\":1}"},
+        {"pay", "{\"amount\":1.25,\"to\":\"x\"}"},
+        {"odd", "{}"},
+        {"deep", "{\"o\":{\"list\":[{\"x\":1}]},\"flag\":true}"},
+        {"maybe", "{\"to\":null,\"n\":null,\"bcc\":null,\"who\":null,\"mode\":null,\"tags\":null,\"kind\":null,\"count\":null,\"nothing\":null}"},
+        {"maybe", "{\"to\":\"x\",\"n\":7,\"who\":{\"id\":null},\"mode\":\"a\",\"tags\":[\"t\"],\"kind\":\"y\",\"count\":2}"},
+        {"maybe", "{\"to\":\"x\",\"n\":0.5,\"who\":{\"id\":3},\"cc\":\"c\",\"bcc\":\"b\"}"}};
     struct scene k;
     struct buf b = buf_make(CEDAR_MAX_SCHEMA_BYTES);
     struct cedar_schema *schema = NULL;
@@ -442,6 +457,66 @@ test_the_schema_says_what_is_built(void **state)
     }
     cedar_schema_unref(schema);
     buf_free(&b);
+    scene_free(&k);
+}
+
+/* What an argument that may be null is to policies: of its other type, and perhaps not there. */
+static void
+test_an_argument_that_may_be_null_is_optional(void **state)
+{
+    static const char *const seen[] = {
+        "\"to\"?: String,",   "\"cc\"?: String,",   "\"bcc\"?: String,",       "\"n\"?: decimal,",  "\"who\"?: { \"id\"?: Long, },",
+        "\"mode\"?: String,", "\"kind\"?: String,", "\"tags\"?: Set<String>,", "\"count\"?: Long,", "\"nothing\"?: Null,"};
+    static const char *const hidden[] = {"mixed", "holes", "two"};
+    struct scene k;
+    struct buf b = buf_make(CEDAR_MAX_SCHEMA_BYTES);
+    (void)state;
+    scene_make(&k, "", "");
+    policy_schema_text(k.s->estate, &b);
+    char *action = strstr(buf_text(&b), "action \"d/maybe\""), *end = strstr(action, ", origin: ");
+    assert_non_null(end);
+    *end = 0;
+    for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
+        if (strstr(action, seen[i]) == NULL)
+            fail_msg("no %s in %s", seen[i], action);
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+        if (strstr(action, hidden[i]))
+            fail_msg("%s is in %s", hidden[i], action);
+    buf_free(&b);
+    scene_free(&k);
+}
+
+/* A forbid and a permit on an argument cannot be dodged by null, nor by a number in another form. What is forwarded stays what was sent. */
+static void
+test_null_dodges_nothing(void **state)
+{
+    struct scene k;
+    (void)state;
+    write_estate("@id(\"own/to\") forbid (principal, action == Action::\"d/maybe\", resource) when { context.input.to == \"x\" };", "");
+    struct findings f = {0};
+    struct estate *e = NULL;
+    assert_true(err_failed(estate_load(env_real(), top, decide_builtin(), &f, &e))); /* without `has` it is refused at load */
+    bool said = false;
+    for (size_t i = 0; i < f.n; i++)
+        said = said || strstr(f.list[i].text, "unable to guarantee safety of access to optional attribute `input.to`");
+    assert_true(said);
+    findings_free(&f);
+    scene_make(
+        &k,
+        "@id(\"own/to\") forbid (principal, action == Action::\"d/maybe\", resource) unless { context.input has to && context.input.to like "
+        "\"*@house\" };\n"
+        "@id(\"own/count\") forbid (principal, action == Action::\"d/maybe\", resource) when { context.input has count && context.input.count == "
+        "2 };",
+        "");
+    assert_int_equal(ask(&k, "d", "maybe", "{\"to\":\"a@house\",\"n\":null}"), OUTCOME_ALLOW);
+    assert_int_equal(ask(&k, "d", "maybe", "{\"to\":\"a@else\",\"n\":null}"), OUTCOME_DENY);
+    assert_int_equal(ask(&k, "d", "maybe", "{\"to\":null,\"n\":null}"), OUTCOME_DENY);
+    assert_int_equal(ask(&k, "d", "maybe", "{\"to\":\"a@house\",\"n\":1,\"count\":2}"), OUTCOME_DENY);
+    assert_int_equal(ask(&k, "d", "maybe", "{\"to\":\"a@house\",\"n\":1,\"count\":2.0}"), OUTCOME_DENY); /* JSON Schema takes it for 2 */
+    assert_non_null(strstr(k.d.reason, "meant as an integer"));
+    assert_int_equal(ask(&k, "d", "maybe", "{\"to\":\"a@house\",\"n\":1,\"count\":null}"), OUTCOME_ALLOW);
+    assert_true(json_is(json_get(k.call.arguments, "count"), JSON_NULL));
+    assert_true(json_is(json_get(k.call.arguments, "cc"), JSON_NULL)); /* its default */
     scene_free(&k);
 }
 
@@ -489,6 +564,8 @@ main(void)
         cmocka_unit_test(test_authority_only_narrows),
         cmocka_unit_test(test_lists_show_what_could_be_used),
         cmocka_unit_test(test_the_schema_says_what_is_built),
+        cmocka_unit_test(test_an_argument_that_may_be_null_is_optional),
+        cmocka_unit_test(test_null_dodges_nothing),
         cmocka_unit_test(test_a_schema_that_holds_itself_is_bounded), /* last: it changes a pin */
     };
     return cmocka_run_group_tests(tests, setup, teardown);
