@@ -31,8 +31,10 @@ put_header(struct buf *b, const char *name, const char *value)
 static struct err
 write_request(const struct cli *c, struct buf *b)
 {
-    TRY(api_id("destination", c->words[0]));
-    buf_printf(b, "GET /v1/mcp/%s HTTP/1.1\r\nHost: writ\r\nConnection: Upgrade\r\nUpgrade: mcp-lines\r\n", c->words[0]);
+    const char *one = c->words[0];
+    if (one)
+        TRY(api_id("destination", one));
+    buf_printf(b, "GET /v1/mcp%s%s HTTP/1.1\r\nHost: writ\r\nConnection: Upgrade\r\nUpgrade: mcp-lines\r\n", one ? "/" : "", one ? one : "");
     TRY(put_header(b, "Writ-Agent", given(c, "agent")));
     TRY(put_header(b, "Writ-Task", given(c, "task")));
     if (given(c, "purpose")) {

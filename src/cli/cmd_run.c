@@ -121,12 +121,15 @@ start_program(struct run *r)
     struct arena *a = &r->c->arena;
     const char *env[] = {
         arena_printf(a, "WRIT_MCP_CONFIG=%s/mcp.json", r->plan.folder),
+        arena_printf(a, "WRIT_MCP_ALL_CONFIG=%s/all.json", r->plan.folder),
+        arena_printf(a, "WRIT_MCP_URL=http://127.0.0.1:%u/%s/mcp", r->child.port, r->link.secret),
         arena_printf(a, "WRIT_ENDPOINT=http://127.0.0.1:%u/%s", r->child.port, r->link.secret),
         arena_printf(a, "WRIT_ID=%s", r->link.writ),
         NULL,
     };
-    if (env[0] == NULL || env[1] == NULL || env[2] == NULL)
-        return err_make(E_MEMORY, "out of memory");
+    for (size_t i = 0; i + 1 < sizeof env / sizeof *env; i++)
+        if (env[i] == NULL)
+            return err_make(E_MEMORY, "out of memory");
     TRY(run_config_write(&r->plan, r->child.port, r->link.secret, r->link.destinations));
     say_open(r);
     return confine_go(&r->child, env);

@@ -21,7 +21,7 @@ bool run_confined(const struct confine_level *level);
 
 /* run_folder.c */
 struct err run_folder_make(struct env *env, struct run_plan *p) MUST_USE;
-/* run_config_write(p, port, secret, destinations): the MCP client configuration, readable by the agent's user only. */
+/* run_config_write(p, port, secret, destinations): MCP client configurations, readable by the agent's user only: mcp.json, all.json. */
 struct err run_config_write(const struct run_plan *p, uint16_t port, const char *secret, const struct json *destinations) MUST_USE;
 /* run_folder_remove(p): the folder and what is in it. */
 void run_folder_remove(struct run_plan *p);

@@ -197,8 +197,10 @@ const struct command commands[] = {
      "-- COMMAND [ARG]…",
      "start an agent under a writ of its own",
      "Builds the walls around the agent, opens a writ for the process, gives it a "
-     "private endpoint as its only way out, and then lets the program start. $WRIT_MCP_CONFIG names an MCP client configuration, $WRIT_ENDPOINT "
-     "the endpoint, $WRIT_ID the writ.\n\n"
+     "private endpoint as its only way out, and then lets the program start. $WRIT_MCP_CONFIG names an MCP client configuration with a server for "
+     "each "
+     "destination, $WRIT_MCP_ALL_CONFIG one with a single server for all of them and $WRIT_MCP_URL its address, $WRIT_ENDPOINT the endpoint, "
+     "$WRIT_ID the writ.\n\n"
      "The writ ends with the command, however that ends. When the writ is revoked or expires, or the server goes away for more than 10 s, the agent "
      "is ended with all its processes. The exit code is the agent's, or 1 when its writ was taken away.\n\n"
      "Without --cwd the agent starts where you are if it may read there, and otherwise in the first folder of --write or --read.",
@@ -208,14 +210,15 @@ const struct command commands[] = {
       "writ run --agent reader --user reader --confine full --cwd /srv/work -- python3 agent.py"},
      cmd_run},
     {"mcp",
-     "DESTINATION",
+     "[DESTINATION]",
      "speak MCP on standard input and output, for a client that starts servers itself",
      "For the configuration of an MCP client, in "
      "place of the server's own command. The process that started it is proven by what the kernel says, a writ is opened for the session, and "
-     "it ends with it. When the server refuses, the reason stands on standard error and in the answer to the client's first request.",
+     "it ends with it. Without DESTINATION all that the task grants stand behind it, their tools under "
+     "DESTINATION__TOOL. When the server refuses, the reason stands on standard error and in the answer to the client's first request.",
      mcp_options,
      COMMON_ESTATE | COMMON_RUN_DIR,
-     {"writ mcp files --agent reader --task read-docs"},
+     {"writ mcp files --agent reader --task read-docs", "writ mcp --agent reader"},
      cmd_mcp},
     {"status",
      "",

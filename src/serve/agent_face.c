@@ -178,16 +178,18 @@ static struct err
 read_request(struct shim *h, const struct http_request *r)
 {
     static const char prefix[] = "/v1/mcp/";
-    if (!bytes_starts(r->path, bytes_str(prefix)) || !bytes_is(r->method, "GET"))
-        return err_make(E_NOT_FOUND, "agent.sock serves GET /v1/mcp/DESTINATION only");
+    bool all = bytes_is(r->path, "/v1/mcp");
+    if ((!all && !bytes_starts(r->path, bytes_str(prefix))) || !bytes_is(r->method, "GET"))
+        return err_make(E_NOT_FOUND, "agent.sock serves GET /v1/mcp and /v1/mcp/DESTINATION only");
     if (!bytes_same_case(http_header(&r->headers, "upgrade"), BYTES("mcp-lines")))
         return err_make(E_USAGE, "ask for Upgrade: mcp-lines");
     if (http_header_count(&r->headers, "content-length") || http_header_count(&r->headers, "transfer-encoding"))
         return err_make(E_USAGE, "an upgrade has no body; leave out Content-Length and Transfer-Encoding");
     struct bytes name = bytes_sub(r->path, sizeof prefix - 1, r->path.n);
-    if (name.n == 0 || name.n >= sizeof h->destination)
+    if ((name.n == 0 && !all) || name.n >= sizeof h->destination)
         return err_make(E_NOT_FOUND, "name a destination");
-    memcpy(h->destination, name.at, name.n);
+    if (name.n)
+        memcpy(h->destination, name.at, name.n);
     TRY(header_text(r, "writ-agent", h->agent, sizeof h->agent));
     TRY(header_text(r, "writ-task", h->task, sizeof h->task));
     struct bytes purpose = http_header(&r->headers, "writ-purpose");

@@ -64,6 +64,7 @@ down_finish(struct down *d, struct buf *message)
     buf_free(message);
     if (d->pending)
         link_cancel(s->link, d->pending, false);
+    hub_over(d);
     running_ended(s->gate->config.writs, &d->running);
     if (d->at) {
         *d->at = d->next;

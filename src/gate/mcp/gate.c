@@ -89,7 +89,9 @@ gate_use(struct gate *g, struct snapshot *s)
     struct snapshot *old = g->snapshot;
     g->snapshot = snapshot_ref(s);
     for (struct session *c = g->sessions; c; c = c->next)
-        if (old && c->era == ERA_LEGACY && c->push && !c->ended && c->link)
+        if (old && c->hub && !c->ended)
+            hub_changed(c);
+        else if (old && !c->member && c->era == ERA_LEGACY && c->push && !c->ended && c->link)
             c->push(c, BYTES("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}"));
     for (struct route *r = g->routes; r; r = r->next) { /* its declaration may name another server now */
         r->era = ERA_UNKNOWN;

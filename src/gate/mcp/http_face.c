@@ -213,8 +213,10 @@ check_modern_headers(const struct http_request *r, const struct rpc *m)
 static const struct json *
 header_argument(const struct visit *v, const struct rpc *m, struct bytes header)
 {
-    const struct destination *d = estate_destination(v->endpoint->gate->snapshot->estate, v->destination);
-    const struct tool *tool = d ? destination_tool(d, json_text(m->params, "name")) : NULL;
+    const struct gate *g = v->endpoint->gate;
+    const struct destination *d = estate_destination(g->snapshot->estate, v->destination);
+    struct bytes called = json_text(m->params, "name");
+    const struct tool *tool = v->destination[0] == 0 ? hub_tool(g, v->endpoint->writ, called) : d ? destination_tool(d, called) : NULL;
     const struct json *properties = tool ? json_get(json_get(tool->pin, "inputSchema"), "properties") : NULL;
     for (const struct json *p = properties ? properties->child : NULL; p; p = p->next)
         if (bytes_same_case(json_text(p, "x-mcp-header"), header))
@@ -481,11 +483,20 @@ on_ended(struct http_exchange *x, bool aborted)
 
 /* ------------------------------------------------------------------------------------------------------------ routes */
 
+static bool
+has_destination(struct visit *v, struct bytes name)
+{
+    if (name.n >= sizeof v->destination)
+        return false;
+    if (name.n)
+        memcpy(v->destination, name.at, name.n);
+    return name.n == 0 || estate_destination(v->endpoint->gate->snapshot->estate, v->destination); /* none: all of them */
+}
+
 static void
 take_mcp(struct visit *v, const struct http_request *r, struct bytes destination, struct http_on *on)
 {
-    if (destination.n == 0 || destination.n >= sizeof v->destination ||
-        (memcpy(v->destination, destination.at, destination.n), estate_destination(v->endpoint->gate->snapshot->estate, v->destination) == NULL)) {
+    if (!has_destination(v, destination)) {
         http_problem(v->x, err_make(E_NOT_FOUND, "there is no such destination for this writ"));
         return;
     }
@@ -524,7 +535,7 @@ on_request(struct http_exchange *x, const struct http_request *r, struct http_on
     }
     v->endpoint = e;
     v->x = x;
-    if (bytes_starts(rest, BYTES("mcp/")))
+    if (bytes_is(rest, "mcp") || bytes_starts(rest, BYTES("mcp/")))
         take_mcp(v, r, bytes_sub(rest, 4, rest.n), on);
     else if (bytes_is(rest, "writ") && bytes_is(r->method, "GET"))
         show_writ(v);

@@ -169,7 +169,7 @@ take_line(struct lines *l, struct bytes line)
 struct err
 lines_open(struct gate *g, struct writ *writ, const char *destination, void (*write)(void *ctx, struct bytes line), void *ctx, struct lines **out)
 {
-    if (estate_destination(g->snapshot->estate, destination) == NULL)
+    if (destination[0] && estate_destination(g->snapshot->estate, destination) == NULL)
         return err_make(E_NOT_FOUND, "there is no destination %.64s", destination);
     struct lines *l = calloc(1, sizeof *l);
     if (l == NULL)

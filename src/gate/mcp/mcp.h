@@ -6,6 +6,7 @@
  *   methods.c              the table of methods, and what is passed on
  *   notes.c                what belongs to no request: notifications, and what the server asks the client
  *   call.c, list.c         tools/call decided; lists filtered
+ *   hub.c, hub_*.c         several destinations behind one address (hub.h)
  *   link.c                 one conversation with one real server: ids, who waits for what, its end
  *   link_start.c           how it begins: era, what the server says of itself
  *   link_pins.c            what that server offers, against its pin
@@ -48,6 +49,12 @@ struct route {
     unsigned failures;      /* in a row */
     uint64_t failed_ns;     /* when the last one was */
     char last_error[240];
+    bool late;              /* somebody gave up waiting for it, and it has not answered since */
+};
+
+struct hub_key { /* seals what members hand to clients; made when it is first needed */
+    uint8_t at[32];
+    bool made;
 };
 
 struct gate {
@@ -59,6 +66,7 @@ struct gate {
     struct endpoint *endpoints;
     struct link *links;
     size_t n_sessions;
+    struct hub_key hub_key;
     bool closing;
     void (*closed)(void *ctx);
     void *closed_ctx;
@@ -102,11 +110,16 @@ struct session {
     int64_t next_back;
     struct arena keep;
     struct rpc client; /* the client's first request: who it says it is, for every link of the session */
+    struct hub *hub; /* several destinations behind it: hub.h */
+    bool member;     /* … and this is one of them; its owner is a struct member */
     bool ended;
     int64_t used_ms;
 };
 
+/* session_make(g, writ, destination, era, out): ${destination} "": all that the writ's template grants. */
 struct err session_make(struct gate *g, struct writ *writ, const char *destination, enum era era, struct session **out) MUST_USE;
+/* session_member(of, destination, out): the session behind the hub ${of}; its owner and push are the caller's to set. */
+struct err session_member(struct session *of, const char *destination, struct session **out) MUST_USE;
 struct session *session_ref(struct session *s);
 void session_unref(struct session *s);
 /* session_end(s, why): answer what is under way with an error, close the link. Idempotent; the last reference frees. */
@@ -120,6 +133,8 @@ void session_note(struct session *s, const struct rpc *rpc);
 /* What a link hands up. */
 void session_from_server(struct session *s, struct down *about, const struct rpc *rpc);
 void session_link_died(struct session *s, struct err e);
+/* session_tell(s, about, message): to the client, on the stream of ${about} or wherever it listens. */
+void session_tell(struct session *s, struct down *about, struct bytes message);
 
 /* One request of a client on its way. */
 struct down {
@@ -143,6 +158,8 @@ struct down {
     struct decision decision;
     uint64_t began_ns;
     struct timer *deadline;
+    struct work *work; /* at the members of a hub */
+    bool uris_asked;   /* … once */
 };
 
 /* down_make(s, face, ctx, a, rpc): takes over the arena that holds the message ${rpc} and its text. NULL: out of memory, the arena is freed. */
@@ -176,6 +193,18 @@ bool grant_names(const struct down *d, struct bytes name);
 
 /* Results between eras: into ${b} the result as the client's era wants it. ${list}: it is a list, and was filtered. */
 void result_translate(struct buf *b, const struct session *s, const struct json *result, bool list);
+
+/* hub*.c: what the rest of the gate knows of sessions with several destinations. */
+struct err hub_make(struct session *s) MUST_USE; /* what was made when it fails goes with the session */
+void hub_take(struct down *d);
+void hub_note(struct session *s, const struct rpc *m);
+void hub_over(struct down *d); /* it is finished, however: nothing runs for it any more */
+void hub_end(struct session *s, const char *why);
+void hub_rebind(struct session *s, struct writ *writ);
+void hub_free(struct hub *h);
+void hub_changed(struct session *s); /* policies, grants or pins: its lists */
+/* hub_tool(g, writ, name): the pinned tool that goes by this name in a hub of the writ, or NULL. */
+const struct tool *hub_tool(const struct gate *g, const struct writ *writ, struct bytes name);
 
 /* --------------------------------------------------------------------------------------------------------- links */
 

@@ -46,7 +46,12 @@ void
 session_note(struct session *s, const struct rpc *m)
 {
     s->used_ms = s->gate->config.env->now_ms(s->gate->config.env);
-    if (s->ended || s->link == NULL || err_failed(writ_alive(s->gate->config.writs, s->writ, s->gate->snapshot->estate, s->destination)))
+    if (s->hub && !s->ended && !bytes_is(m->method, "notifications/cancelled")) {
+        hub_note(s, m);
+        return;
+    }
+    if (s->ended || (s->link == NULL && s->hub == NULL) ||
+        err_failed(writ_alive(s->gate->config.writs, s->writ, s->gate->snapshot->estate, s->destination)))
         return;
     if (m->kind == RPC_RESPONSE)
         client_answered(s, m);
@@ -58,8 +63,8 @@ session_note(struct session *s, const struct rpc *m)
 }
 
 /* Some request whose stream may carry a message that names none: the newest that is not finished. */
-static void
-to_client(struct session *s, struct down *about, struct bytes message)
+void
+session_tell(struct session *s, struct down *about, struct bytes message)
 {
     if (about && !about->gone)
         about->face->send(about, message, false);
@@ -101,7 +106,7 @@ server_asks(struct session *s, struct down *about, const struct rpc *m)
     struct buf message = buf_make(MESSAGE_MAX);
     rpc_put_again(&message, m, bytes_str(id));
     if (!message.failed)
-        to_client(s, about, buf_bytes(&message));
+        session_tell(s, about, buf_bytes(&message));
     buf_free(&message);
 }
 
@@ -142,9 +147,9 @@ session_from_server(struct session *s, struct down *about, const struct rpc *m)
         struct buf b = buf_make(MESSAGE_MAX);
         put_subscription(&b, m, about->rpc.id->raw);
         if (!b.failed)
-            to_client(s, about, buf_bytes(&b));
+            session_tell(s, about, buf_bytes(&b));
         buf_free(&b);
         return;
     }
-    to_client(s, about, m->root->raw);
+    session_tell(s, about, m->root->raw);
 }

@@ -13,7 +13,7 @@ make_room(struct gate *g, const struct writ *writ)
     size_t n = 0;
     struct session *oldest = NULL;
     for (struct session *s = g->sessions; s; s = s->next) {
-        if (s->writ != writ || s->ended)
+        if (s->writ != writ || s->ended || s->member)
             continue;
         n++;
         if (s->downs == NULL && s->stream == NULL && !s->lines && (oldest == NULL || s->used_ms < oldest->used_ms))
@@ -27,10 +27,9 @@ make_room(struct gate *g, const struct writ *writ)
     return err_ok();
 }
 
-struct err
-session_make(struct gate *g, struct writ *writ, const char *destination, enum era era, struct session **out)
+static struct err
+session_new(struct gate *g, struct writ *writ, const char *destination, enum era era, struct session **out)
 {
-    TRY(make_room(g, writ));
     if (g->n_sessions >= SESSIONS_MAX)
         return err_make(E_BUSY, "%d client sessions are open; try again later", SESSIONS_MAX);
     struct session *s = calloc(1, sizeof *s);
@@ -57,6 +56,28 @@ session_make(struct gate *g, struct writ *writ, const char *destination, enum er
     return err_ok();
 }
 
+struct err
+session_make(struct gate *g, struct writ *writ, const char *destination, enum era era, struct session **out)
+{
+    struct session *s;
+    TRY(make_room(g, writ));
+    TRY(session_new(g, writ, destination, era, &s));
+    struct err e = destination[0] ? err_ok() : hub_make(s);
+    if (err_failed(e))
+        session_end(s, "it could not begin");
+    else
+        *out = s;
+    return e;
+}
+
+struct err
+session_member(struct session *of, const char *destination, struct session **out)
+{
+    TRY(session_new(of->gate, of->writ, destination, of->era, out));
+    (*out)->member = true;
+    return err_ok();
+}
+
 struct session *
 session_ref(struct session *s)
 {
@@ -80,6 +101,8 @@ session_unref(struct session *s)
         buf_free(&b->upstream_id);
         free(b);
     }
+    if (s->hub)
+        hub_free(s->hub);
     writ_unref(g->config.writs, s->writ);
     arena_free(&s->keep);
     free(s);
@@ -101,6 +124,8 @@ session_end(struct session *s, const char *why)
     s->link = NULL;
     if (l)
         link_close(l, why);
+    if (s->hub)
+        hub_end(s, why);
     session_unref(s);
     session_unref(s); /* the one session_make gave */
 }
@@ -112,6 +137,8 @@ session_rebind(struct session *s, struct writ *writ)
     s->link = NULL; /* what was handed out under the old writ stays with it */
     if (l)
         link_close(l, "its task is over");
+    if (s->hub)
+        hub_rebind(s, writ);
     writ_unref(s->gate->config.writs, s->writ);
     s->writ = writ_ref(s->gate->config.writs, writ);
 }
@@ -229,10 +256,18 @@ session_take(struct session *s, struct down *d)
         return;
     }
     enlist(s, d);
-    d->running = (struct running){.kind = bytes_is(d->rpc.method, "subscriptions/listen") ? RUNNING_STREAM : RUNNING_CALL, .stop = cut_down};
+    bool stream = bytes_is(d->rpc.method, "subscriptions/listen");
+    d->running = (struct running){.kind = stream ? RUNNING_STREAM : RUNNING_CALL, .stop = cut_down};
     snprintf(d->running.destination, sizeof d->running.destination, "%s", s->destination);
-    running_begin(s->gate->config.writs, s->writ, &d->running);
+    if (stream || s->hub == NULL) /* what runs for a hub's request runs at its members */
+        running_begin(s->gate->config.writs, s->writ, &d->running);
     down_ref(d);
+    if (s->hub) {
+        d->began_ns = s->gate->config.env->mono_ns(s->gate->config.env);
+        hub_take(d);
+        down_unref(d);
+        return;
+    }
     e = ensure_link(s, &d->rpc);
     if (err_failed(e)) {
         down_fail(d, e);
