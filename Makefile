@@ -8,8 +8,9 @@ export PREFIX KEEP FUZZ_SECONDS CRASH_RUNS SOAK_SECONDS
 
 N ?= 1000000
 SEED ?= 1
+SETS ?= 4
 
-.PHONY: help build demo test check bench bench-cedar install format asan tsan fuzz peers cedar-diff cedar-corpus cedar-coverage soak clean
+.PHONY: help build demo test check bench bench-cedar install format asan tsan fuzz peers cedar-diff cedar-sets cedar-corpus cedar-coverage soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -48,11 +49,14 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (20)
 	@scripts/setup.sh core clang
 	@scripts/fuzz.sh
 
-peers: ## Cedar: the published corpus from the folder CEDAR_DATA, then N (1,000,000) generated calls beside the official engine
+peers: ## Cedar: the published corpus from the folder CEDAR_DATA, then N (1,000,000) generated calls and large sets beside the official engine
 	@N="$(N)" scripts/peers.sh
 
 cedar-diff: ## N (1,000,000) generated calls to our Cedar engine and to the official one, from SEED (1), every answer compared
 	@scripts/cedar-diff.sh "$(N)" "$(SEED)"
+
+cedar-sets: ## SETS (4) generated sets of 10,000 policies, from SEED (1): all our ways to decide and the official engine on 50 requests each
+	@scripts/cedar-sets.sh "$(SETS)" 50 10000 4000 "$(SEED)"
 
 cedar-corpus: ## every case of the folder DIR, in the official corpus format, against our Cedar engines
 	@scripts/cedar-corpus.sh "$(DIR)"

@@ -11,7 +11,7 @@ ninja -C build tests/bench/bench_cedar >build/ninja.log || die "the benchmark do
 mkdir -p build/peers
 
 if command -v cargo >/dev/null; then
-    CARGO_TARGET_DIR="$PWD/build/peers/cedar-rust" nice cargo build --release --locked --manifest-path tests/bench/peers/cedar-rust/Cargo.toml \
+    CARGO_TARGET_DIR="$PWD/build/peers/cedar-rust" nice cargo build --release --locked --bin bench-cedar-rust --manifest-path tests/bench/peers/cedar-rust/Cargo.toml \
         >build/peers/cargo.log 2>&1 || say "the official engine cannot be built (build/peers/cargo.log); left out"
 else
     say "no cargo: the official engine is left out"

@@ -58,6 +58,7 @@ def failures(folder):
         ("fuzz.txt", r"^fuzz: \S+: FAILED.*"),
         ("real.txt", r"^(?:FAILED|ERROR) .*"),
         ("cedar.txt", r"^(?:FAIL|ERROR|cedar_diff:).*"),
+        ("sets.txt", r"^(?:DISAGREE|cedar_sets:).*"),
         ("demo.txt", r"^demo: .*"),
     )
     for name, pattern in marks:
@@ -75,6 +76,7 @@ def main(folder):
         "fuzz targets": ("fuzz", fuzz(read(folder, "fuzz.txt"))),
         "real clients and servers, docs": ("real", pytest(read(folder, "real.txt"))),
         "Cedar beside the official engine": ("cedar", cedar(read(folder, "cedar.txt"))),
+        "Cedar, large policy sets": ("sets", cedar(read(folder, "sets.txt"))),
         "demo": ("demo", (int("demo" not in failed_parts and read(folder, "demo.txt") != ""), 0, 0)),
     }
     for line in list(failures(folder))[:SHOWN]:

@@ -38,6 +38,7 @@ cp build/asan/meson-logs/testlog.txt $out/asan-log.txt 2>/dev/null
 FUZZ_RUNS=${TEST_FUZZ_RUNS:-30000} FUZZ_SECONDS=${TEST_FUZZ_SECONDS:-10} part fuzz scripts/fuzz.sh
 part real build/venv/bin/python -m pytest tests/real -q -ra --tb=short -p no:cacheprovider
 part cedar scripts/cedar-diff.sh "${TEST_CEDAR_CALLS:-20000}"
+CEDAR_OFFICIAL=wasm part sets scripts/cedar-sets.sh 2 8 10000 1000 9
 part demo scripts/demo.sh
 echo
 exec python3 scripts/count.py $out

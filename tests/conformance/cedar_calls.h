@@ -7,6 +7,7 @@
  *     hold          policies          keep a policy set for `ask`                preparsePolicySet
  *     holdSchema    schema            keep a schema for `ask`                    preparseSchema
  *     ask           principal action resource context entities [held]            statefulIsAuthorized; held: with the kept schema
+ *     holdEntities  entities          of each `ask` without any (only the official engines, for cedar_sets)
  *     partial       as authorize; principal action resource may be left out      isAuthorizedPartial
  *     validate      schema policies                                              validate
  *     checkPolicies policies   checkSchema schema                                checkParsePolicySet, checkParseSchema

@@ -404,6 +404,15 @@ make_odd(struct making *m, unsigned depth)
     }
 }
 
+/* What no schema would let pass, but every parser: an attribute that is not there, a variable or a value of any sort. */
+static struct tree *
+make_loose(struct making *m, unsigned depth)
+{
+    struct tree *value = make(m, world_sort(m->w, 1), depth);
+    unsigned which = choose(m, 4);
+    return which == 0 ? tree_one(memory(m), TREE_ATTRIBUTE, "nope", value) : which == 1 ? variable(m, choose(m, 4)) : value;
+}
+
 static struct tree *
 make(struct making *m, const struct sort *s, unsigned depth)
 {
@@ -411,6 +420,8 @@ make(struct making *m, const struct sort *s, unsigned depth)
         return choice_rare(m->w->c, 60) ? literal(m, s, 0) : (path(m, s) ?: literal(m, s, 0));
     if (world_is_odd(m->w))
         return make_odd(m, depth - 1);
+    if (world_is_loose(m->w))
+        return make_loose(m, depth - 1);
     switch (choose(m, 10)) {
     case 0:
         return literal(m, s, depth);
@@ -457,11 +468,53 @@ make_action_scope(struct making *m, struct scope *s)
 }
 
 static struct tree *
+value_test(struct making *m, const struct sort *s, struct tree *value)
+{
+    static const char *const ops[] = {"<", "<=", ">", ">=", "==", "!="};
+    struct tree *t;
+    switch (s->kind) {
+    case SORT_BOOL:
+        return value;
+    case SORT_SET:
+        return method(m, "contains", value, literal(m, s->inner, 1));
+    case SORT_STRING:
+        t = tree_one(memory(m), TREE_LIKE, NULL, value);
+        tree_names(memory(m), t, 2);
+        t->names[0] = world_string(m->w);
+        t->names[1] = "";
+        return choose(m, 2) ? t : binary(m, "==", value, literal(m, s, 0));
+    case SORT_LONG:
+    case SORT_DATETIME:
+    case SORT_DURATION:
+        return binary(m, CHOICE_FROM(m->w->c, ops), value, literal(m, s, 0));
+    default:
+        return binary(m, s->kind == SORT_ENTITY && choose(m, 2) ? "in" : "==", value, literal(m, s, 1));
+    }
+}
+
+/* One test of one attribute, or of who asks for what: what many policies have in common but for the literal. */
+static struct tree *
+make_simple(struct making *m)
+{
+    unsigned which = choose(m, 3);
+    const struct sort *shape = variable_shape(m, which);
+    if (shape->n_fields == 0 || choose(m, 5) == 0)
+        return binary(m, choose(m, 3) ? "in" : "==", variable(m, which % 2), entity_literal(m, choose(m, m->w->n_entities)));
+    const struct field *f = &shape->fields[choose(m, (unsigned)shape->n_fields)];
+    if (choose(m, 8) == 0)
+        return has_one(m, variable(m, which), f->name);
+    if (f->optional && choose(m, 2))
+        m->guards[m->n_guards++] = has_one(m, variable(m, which), f->name);
+    return value_test(m, f->sort, tree_one(memory(m), TREE_ATTRIBUTE, f->name, variable(m, which)));
+}
+
+static struct tree *
 make_condition(struct making *m)
 {
     static const unsigned depths[] = {1, 2, 2, 3, 3, 4};
     m->n_guards = 0;
-    struct tree *t = make(m, &plain[SORT_BOOL], CHOICE_FROM(m->w->c, depths));
+    bool simple = m->w->simple && choice_rare(m->w->c, m->w->simple);
+    struct tree *t = simple ? make_simple(m) : make(m, &plain[SORT_BOOL], CHOICE_FROM(m->w->c, depths));
     while (m->n_guards > 0)
         if (!choice_rare(m->w->c, 15))
             t = binary(m, "&&", m->guards[--m->n_guards], t);

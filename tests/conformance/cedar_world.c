@@ -46,6 +46,12 @@ world_is_odd(struct world *w)
     return choice_rare(w->c, w->odd);
 }
 
+bool
+world_is_loose(struct world *w)
+{
+    return w->loose && choice_rare(w->c, w->loose);
+}
+
 const char *
 world_string(struct world *w)
 {
@@ -151,6 +157,9 @@ make_entity(struct world *w, unsigned i, const char *space, unsigned start)
     e->enumerated = choice_rare(w->c, 8);
     e->n_ids = 1 + choice_of(w->c, 4);
     unsigned first = choice_of(w->c, sizeof ids / sizeof *ids);
+    e->ids = arena_list(w->a, e->n_ids, sizeof *e->ids);
+    if (e->ids == NULL)
+        abort();
     for (size_t k = 0; k < e->n_ids; k++)
         e->ids[k] = ids[(first + k) % (sizeof ids / sizeof *ids)];
     for (unsigned k = 0; k < w->n_entities && !e->enumerated; k++)
@@ -607,10 +616,10 @@ put_record_value(struct buf *b, struct world *w, const struct sort *s, unsigned 
 {
     json_open(b, '{');
     for (size_t i = 0; i < s->n_fields; i++) {
-        if (s->fields[i].optional ? choice_rare(w->c, 40) : world_is_odd(w))
+        if (s->fields[i].optional ? choice_rare(w->c, 40) : world_is_odd(w) || world_is_loose(w))
             continue;
         json_key(b, s->fields[i].name);
-        world_put_value(b, w, s->fields[i].sort, depth);
+        world_put_value(b, w, world_is_loose(w) ? world_sort(w, 1) : s->fields[i].sort, depth);
     }
     if (world_is_odd(w)) {
         json_key(b, "extra");
@@ -736,6 +745,13 @@ put_action_entity(struct buf *b, struct world *w, unsigned i)
 }
 
 void
+world_put_actions(struct buf *b, struct world *w)
+{
+    for (unsigned i = 0; i < w->n_actions; i++)
+        put_action_entity(b, w, i);
+}
+
+void
 world_put_entities(struct buf *b, struct world *w, unsigned most)
 {
     json_open(b, '[');
@@ -744,8 +760,8 @@ world_put_entities(struct buf *b, struct world *w, unsigned most)
         for (size_t k = 0; k < w->entities[i].n_ids && most > 0; k++)
             if (!choice_rare(w->c, 15))
                 put_entity(b, w, i, k), most--;
-    for (unsigned i = 0; actions && i < w->n_actions; i++)
-        put_action_entity(b, w, i);
+    if (actions)
+        world_put_actions(b, w);
     if (world_is_odd(w))
         put_entity(b, w, 0, 0);
     json_close(b, ']');

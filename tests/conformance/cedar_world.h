@@ -29,7 +29,7 @@ struct world_entity {
     const struct sort *shape;        /* a RECORD */
     const struct sort *tags;         /* or NULL */
     unsigned above;                  /* bit i: may be in entity type i */
-    const char *ids[6];
+    const char **ids;
     size_t n_ids;
     bool enumerated;
 };
@@ -47,6 +47,8 @@ struct world {
     struct arena *a;
     struct choice *c;
     unsigned odd;
+    unsigned loose; /* percent of values and operands of another sort than the schema has; never what no engine would read */
+    unsigned simple; /* percent of conditions that are one test of one attribute, as an index looks at them */
     struct world_entity entities[WORLD_ENTITIES];
     struct world_action actions[WORLD_ACTIONS];
     unsigned n_entities, n_actions;
@@ -63,6 +65,7 @@ struct world_env world_env(struct world *w);
 const struct sort *world_sort(struct world *w, unsigned depth);
 const char *world_id(struct world *w, unsigned entity);
 bool world_is_odd(struct world *w);
+bool world_is_loose(struct world *w);
 
 /* Texts of values, some of them not such values. */
 const char *world_string(struct world *w);
@@ -73,6 +76,7 @@ extern const char *const sort_functions[SORTS]; /* the constructor of an extensi
 void world_put_schema(struct buf *b, struct world *w);
 void world_put_schema_json(struct buf *b, struct world *w);
 void world_put_entities(struct buf *b, struct world *w, unsigned most);
+void world_put_actions(struct buf *b, struct world *w); /* as entities of an open list */
 void world_put_value(struct buf *b, struct world *w, const struct sort *s, unsigned depth);
 void world_put_uid(struct buf *b, struct world *w, const char *type, const char *id);
 /* The members principal, action, resource and context of a call. */
