@@ -1,7 +1,9 @@
 #include "base/env.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,10 +27,8 @@ real_mono_ns(struct env *env)
 }
 
 static bool
-real_random(struct env *env, void *at, size_t n)
+random_from_kernel(uint8_t *to, size_t n)
 {
-    (void)env;
-    uint8_t *to = at;
     while (n) {
         ssize_t got = getrandom(to, n, 0);
         if (got < 0 && errno == EINTR)
@@ -39,6 +39,49 @@ real_random(struct env *env, void *at, size_t n)
         n -= (size_t)got;
     }
     return true;
+}
+
+/*
+ * Small requests (ids, salts: two a call) share a trip to the kernel. What was given out is wiped at once. The page is empty in a child
+ * after fork, lock included (all zeros is an unlocked mutex on Linux): the two must never draw the same bytes.
+ */
+struct pool {
+    pthread_mutex_t lock;
+    size_t left;
+    uint8_t bytes[2048];
+};
+
+static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
+static struct pool *pool;
+
+static void
+pool_make(void)
+{
+    void *page = mmap(NULL, sizeof(struct pool), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return;
+    if (madvise(page, sizeof(struct pool), MADV_WIPEONFORK) == 0)
+        pool = page;
+    else
+        munmap(page, sizeof(struct pool));
+}
+
+static bool
+real_random(struct env *env, void *at, size_t n)
+{
+    (void)env;
+    pthread_once(&pool_once, pool_make);
+    if (pool == NULL || n > sizeof pool->bytes / 8)
+        return random_from_kernel(at, n);
+    pthread_mutex_lock(&pool->lock);
+    bool ok = pool->left >= n || random_from_kernel(pool->bytes, sizeof pool->bytes);
+    if (ok) {
+        pool->left = (pool->left >= n ? pool->left : sizeof pool->bytes) - n;
+        memcpy(at, pool->bytes + pool->left, n);
+        bytes_wipe(pool->bytes + pool->left, n);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return ok;
 }
 
 static bool

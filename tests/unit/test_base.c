@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -281,6 +283,32 @@ test_arena(void **state)
     arena_free(&a);
 }
 
+/* Ids and salts come from a pool: a child of a fork must not draw what its parent draws, and nothing is given out twice. */
+static void
+test_random_of_a_child(void **state)
+{
+    (void)state;
+    struct env *env = env_real();
+    uint8_t mine[16], child[16], many[400][16];
+    int ends[2];
+    assert_true(env->random(env, mine, sizeof mine));
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(env->random(env, child, sizeof child) && write(ends[1], child, sizeof child) == sizeof child ? 0 : 1);
+    assert_true(env->random(env, mine, sizeof mine));
+    assert_int_equal(read(ends[0], child, sizeof child), sizeof child);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_memory_not_equal(mine, child, sizeof mine);
+    for (size_t i = 0; i < 400; i++) {
+        assert_true(env->random(env, many[i], sizeof many[i]));
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(many[i], many[j], sizeof many[i]);
+    }
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int
 main(void)
 {
@@ -294,6 +322,7 @@ main(void)
         cmocka_unit_test(test_buffers_have_a_ceiling),
         cmocka_unit_test(test_encodings),
         cmocka_unit_test(test_time_and_ids),
+        cmocka_unit_test(test_random_of_a_child),
         cmocka_unit_test(test_errors_keep_their_text_whole),
         cmocka_unit_test(test_arena),
     };
