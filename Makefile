@@ -10,7 +10,7 @@ N ?= 1000000
 SEED ?= 1
 SETS ?= 4
 
-.PHONY: help build demo test check bench bench-cedar install format asan tsan fuzz peers cedar-diff cedar-sets cedar-corpus cedar-coverage soak clean
+.PHONY: help build demo test check bench bench-cedar conformance install format asan tsan fuzz peers cedar-diff cedar-sets cedar-corpus cedar-coverage soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ tsan: ## unit tests with ThreadSanitizer
 fuzz: ## each fuzz target for FUZZ_SECONDS (20)
 	@scripts/setup.sh core clang
 	@scripts/fuzz.sh
+
+conformance: ## the official MCP conformance suite through the gateway, both revisions, HTTP and stdio upstreams; each permit taken away in turn
+	@scripts/conformance.sh
 
 peers: ## Cedar: the published corpus from the folder CEDAR_DATA, then N (1,000,000) generated calls and large sets beside the official engine
 	@N="$(N)" scripts/peers.sh

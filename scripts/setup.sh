@@ -2,6 +2,7 @@
 # Install what a target of the Makefile needs, and say what and why. Quick when everything is there; may be run again at any time.
 #
 #     scripts/setup.sh GROUP…      core: compiler, Meson, libraries    node: official MCP clients and servers, the official Cedar engine, a Node for them
+#                                  conformance: the official MCP conformance suite
 #                                  python: pytest and the MCP SDK      clang: fuzzing, ThreadSanitizer
 #                                  format: clang-format                bench: the peers of `make bench`
 #
@@ -135,6 +136,22 @@ node_install() {
     cat $from/package.json $from/package-lock.json scripts/setup.sh | sha256sum >$to/.stamp
 }
 
+# The official MCP conformance suite, in a folder of its own: its dependencies are not those of the peers.
+conformance_install() {
+    local from=tests/conformance/mcp to=build/conformance
+    fresh $to/.stamp $from/package.json $from/package-lock.json && return 0
+    say "installing the MCP conformance suite into $to (npm ci, versions of $from/package-lock.json)"
+    rm -rf $to
+    mkdir -p $to
+    cp $from/package.json $from/package-lock.json $to
+    (cd $to && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >build/npm-conformance.log 2>&1 || {
+        tail -20 build/npm-conformance.log >&2
+        die "npm ci failed (all of its output: build/npm-conformance.log)"
+    }
+    chmod -R a+rX $to # the suite runs as an agent
+    cat $from/package.json $from/package-lock.json | sha256sum >$to/.stamp
+}
+
 # venv_install NAME REQUIREMENTS
 venv_install() {
     local to=build/$1 from=$2
@@ -149,15 +166,16 @@ venv_install() {
     sha256sum <"$from" >"$to/.stamp"
 }
 
-[ $# -gt 0 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
 mkdir -p build
 apt_install "$@"
 for group in "$@"; do
     case $group in
     core | clang | bench) ;;
     node) node_install ;;
+    conformance) conformance_install ;;
     python) venv_install venv tests/real/requirements.txt ;;
     format) venv_install format scripts/format.txt ;;
-    *) die "no group '$group'; there are core, node, python, clang, format, bench" ;;
+    *) die "no group '$group'; there are core, node, conformance, python, clang, format, bench" ;;
     esac
 done

@@ -393,7 +393,13 @@ call_answer(struct down *d, const struct rpc *answer)
     }
     const struct json *failed = json_get(answer->result, "isError"), *type = json_get(answer->result, "resultType");
     bool asks = json_is(type, JSON_STRING) && bytes_is(type->text, "input_required");
-    call_over(d, asks ? "input_required" : json_is(failed, JSON_BOOL) && failed->truth ? "tool_error" : "ok", answer->root->raw.n);
+    bool task = json_is(type, JSON_STRING) && bytes_is(type->text, "task");
+    if (task && !tasks_made(d, answer->result)) {
+        call_over(d, "error", answer->root->raw.n);
+        down_fail(d, err_make(E_UPSTREAM, "the server made a task whose handle cannot be kept"));
+        return;
+    }
+    call_over(d, asks ? "input_required" : task ? "task" : json_is(failed, JSON_BOOL) && failed->truth ? "tool_error" : "ok", answer->root->raw.n);
     if (asks && s->era == ERA_LEGACY) {
         down_error(d, RPC_MISSING_CAPABILITY, "the tool needs an input that this protocol revision cannot ask for", (struct bytes){NULL, 0});
         return;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gate/mcp/headers.h"
 #include "gate/mcp/mcp.h"
 
 #define BEHIND_MAX ((size_t)32 << 20) /* of a stream whose client does not read: then it is cut */
@@ -169,74 +170,16 @@ check_secret(const struct endpoint *e, struct bytes path, struct bytes *rest)
     return bytes_same_secret(given, bytes_str(e->secret));
 }
 
-static struct err
-mismatch(const char *what)
-{
-    return err_make(E_PROTOCOL, "%s", what);
-}
-
-/* Mcp-Name may come in the base64 sentinel. */
-static bool
-header_is(struct bytes header, struct bytes value)
-{
-    uint8_t room[1024];
-    size_t n;
-    if (bytes_starts(header, BYTES("=?base64?")) && bytes_ends(header, BYTES("?=")) && header.n < sizeof room) {
-        struct bytes inner = bytes_sub(header, 9, header.n - 11);
-        return bytes_unbase64(inner, room, &n) && bytes_eq(bytes_make(room, n), value);
-    }
-    return bytes_eq(header, value);
-}
-
-static struct err
-check_modern_headers(const struct http_request *r, const struct rpc *m)
-{
-    const struct json *version = rpc_meta(m, META_VERSION);
-    struct bytes method = http_header(&r->headers, "mcp-method"), name = http_header(&r->headers, "mcp-name");
-    struct bytes said = http_header(&r->headers, "mcp-protocol-version");
-    if (!json_is(version, JSON_STRING) || !bytes_eq(said, version->text))
-        return mismatch("MCP-Protocol-Version and the body's protocolVersion differ");
-    if (!bytes_eq(method, m->method))
-        return mismatch("Mcp-Method and the body's method differ");
-    bool named = bytes_is(m->method, "tools/call") || bytes_is(m->method, "prompts/get") || bytes_is(m->method, "resources/read");
-    struct bytes body = json_text(m->params, bytes_is(m->method, "resources/read") ? "uri" : "name");
-    if (named && !header_is(name, body))
-        return mismatch("Mcp-Name and the body's name differ");
-    static const char *const once[] = {"mcp-method", "mcp-name", "mcp-protocol-version"};
-    for (size_t i = 0; i < 3; i++)
-        if (http_header_count(&r->headers, once[i]) > 1)
-            return mismatch("a header that routes stands twice");
-    return err_ok();
-}
-
-/* The argument of the pinned tool that goes by this header (x-mcp-header of its property), or NULL. */
-static const struct json *
-header_argument(const struct visit *v, const struct rpc *m, struct bytes header)
+/* The pinned tool that a request calls, or NULL. */
+static const struct tool *
+called_tool(const struct visit *v, const struct rpc *m)
 {
     const struct gate *g = v->endpoint->gate;
     const struct destination *d = estate_destination(g->snapshot->estate, v->destination);
-    struct bytes called = json_text(m->params, "name");
-    const struct tool *tool = v->destination[0] == 0 ? hub_tool(g, v->endpoint->writ, called) : d ? destination_tool(d, called) : NULL;
-    const struct json *properties = tool ? json_get(json_get(tool->pin, "inputSchema"), "properties") : NULL;
-    for (const struct json *p = properties ? properties->child : NULL; p; p = p->next)
-        if (bytes_same_case(json_text(p, "x-mcp-header"), header))
-            return json_find(rpc_param(m, "arguments"), p->key);
-    return NULL;
-}
-
-/* Mcp-Param-* go on to the server, which may act on them: they say what the body says, or nothing is sent (law 8; 2026-07-28: -32020). */
-static struct err
-check_param_headers(const struct visit *v, const struct http_request *r, const struct rpc *m)
-{
-    for (size_t i = 0; i < r->headers.n; i++) {
-        struct bytes name = r->headers.list[i].name;
-        if (name.n <= 10 || !bytes_same_case(bytes_sub(name, 0, 10), BYTES("Mcp-Param-")))
-            continue;
-        const struct json *value = header_argument(v, m, bytes_sub(name, 10, name.n));
-        if (value == NULL || !header_is(r->headers.list[i].value, value->type == JSON_STRING ? value->text : value->raw))
-            return mismatch("an Mcp-Param header and the body's argument differ");
-    }
-    return err_ok();
+    struct bytes name = json_text(m->params, "name");
+    if (!bytes_is(m->method, "tools/call"))
+        return NULL;
+    return v->destination[0] == 0 ? hub_tool(g, v->endpoint->writ, name) : d ? destination_tool(d, name) : NULL;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- sessions */
@@ -280,13 +223,6 @@ take_request(struct visit *v, struct session *s, struct rpc *m)
         http_problem(v->x, err_make(E_MEMORY, "no memory for a request"));
         return;
     }
-    const struct http_request *r = http_exchange_request(v->x);
-    d->headers.list = arena_list(&d->arena, r->headers.n + 1, sizeof(struct http_header));
-    for (size_t i = 0; d->headers.list && i < r->headers.n; i++) {
-        struct http_header h = r->headers.list[i];
-        if (h.name.n > 10 && bytes_same_case(bytes_sub(h.name, 0, 10), BYTES("Mcp-Param-")))
-            d->headers.list[d->headers.n++] = (struct http_header){arena_copy(&d->arena, h.name), arena_copy(&d->arena, h.value)};
-    }
     v->down = down_ref(d);
     session_take(s, d);
 }
@@ -301,9 +237,7 @@ take_modern(struct visit *v, struct rpc *m)
         answer_rpc(v->x, 400, id, RPC_INVALID_PARAMS, "_meta needs " META_VERSION " and " META_CAPABILITIES, (struct bytes){NULL, 0});
         return;
     }
-    struct err e = m->kind == RPC_REQUEST ? check_modern_headers(r, m) : err_ok();
-    if (!err_failed(e) && m->kind == RPC_REQUEST)
-        e = check_param_headers(v, r, m);
+    struct err e = m->kind == RPC_REQUEST ? headers_check(m, &r->headers, called_tool(v, m)) : err_ok();
     if (err_failed(e)) {
         answer_rpc(v->x, 400, id, RPC_HEADER_MISMATCH, e.text, (struct bytes){NULL, 0});
         return;

@@ -10,16 +10,14 @@
 /* ----------------------------------------------------------------------------------------------------- waiting ones */
 
 static struct pending *
-pending_make(struct link *l, struct bytes method, struct bytes name)
+pending_make(struct link *l, struct bytes method)
 {
     struct pending *p = calloc(1, sizeof *p);
     if (p == NULL)
         return NULL;
     p->id = ++l->next_id;
     snprintf(p->method_text, sizeof p->method_text, "%.*s", BYTES_CUT(method, 63));
-    snprintf(p->name_text, sizeof p->name_text, "%.*s", BYTES_CUT(name, 255));
     p->method = bytes_str(p->method_text);
-    p->name = bytes_str(p->name_text);
     p->message = buf_make(MESSAGE_MAX + 65536);
     struct pending **at = &l->waiting;
     while (*at)
@@ -56,7 +54,7 @@ link_forget(struct link *l, struct pending *p)
 static void
 send_pending(struct link *l, struct pending *p)
 {
-    l->transport->send(l, p, buf_bytes(&p->message), p->method, p->name);
+    l->transport->send(l, p, buf_bytes(&p->message), p->method);
     if (l->state != LINK_DEAD && link_find(l, p->id) == p)
         buf_free(&p->message);
 }
@@ -65,7 +63,7 @@ send_pending(struct link *l, struct pending *p)
 struct err
 link_ask(struct link *l, struct bytes method, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e))
 {
-    struct pending *p = pending_make(l, method, (struct bytes){NULL, 0});
+    struct pending *p = pending_make(l, method);
     if (p == NULL)
         return err_make(E_MEMORY, "no memory for a request");
     char id[24];
@@ -167,7 +165,7 @@ link_request(struct link *l, struct down *d, struct bytes params, void (*answer)
 {
     if (l->state != LINK_READY)
         return l->state == LINK_DEAD ? l->why_dead : err_make(E_STATE, "the server has not started yet");
-    struct pending *p = pending_make(l, d->rpc.method, json_text(d->rpc.params, bytes_is(d->rpc.method, "resources/read") ? "uri" : "name"));
+    struct pending *p = pending_make(l, d->rpc.method);
     if (p == NULL)
         return err_make(E_MEMORY, "no memory for a request");
     char id[24];
@@ -191,7 +189,7 @@ link_notify(struct link *l, struct bytes method, struct bytes params)
     struct buf b = buf_make(MESSAGE_MAX);
     rpc_put_notification(&b, method, params);
     if (!b.failed && l->state != LINK_DEAD)
-        l->transport->send(l, NULL, buf_bytes(&b), method, (struct bytes){NULL, 0});
+        l->transport->send(l, NULL, buf_bytes(&b), method);
     buf_free(&b);
 }
 
@@ -201,7 +199,7 @@ link_respond(struct link *l, const struct rpc *response, struct bytes id)
     struct buf b = buf_make(MESSAGE_MAX + 1024);
     rpc_put_again(&b, response, id);
     if (!b.failed && l->state == LINK_READY)
-        l->transport->send(l, NULL, buf_bytes(&b), (struct bytes){NULL, 0}, (struct bytes){NULL, 0});
+        l->transport->send(l, NULL, buf_bytes(&b), (struct bytes){NULL, 0});
     buf_free(&b);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gate/mcp/headers.h"
 #include "gate/mcp/mcp.h"
 
 #define HEADERS_MAX 40
@@ -196,44 +197,26 @@ add(struct headers *h, const char *name, struct bytes value)
         h->list[h->n++] = (struct http_header){bytes_str(name), value};
 }
 
-/* RFC 9110 field values: printable ASCII goes as it is; anything else in MCP's base64 sentinel (2026-07-28, Mcp-Name). */
-static struct bytes
-field_value(struct arena *a, struct bytes v)
-{
-    bool plain = v.n > 0 && v.at[0] != ' ' && v.at[v.n - 1] != ' ';
-    for (size_t i = 0; i < v.n; i++)
-        plain &= v.at[i] >= 0x20 && v.at[i] < 0x7f;
-    if (plain)
-        return v;
-    struct buf b = buf_make(v.n * 2 + 64);
-    buf_puts(&b, "=?base64?");
-    buf_base64(&b, v);
-    buf_puts(&b, "?=");
-    struct bytes copy = arena_copy(a, buf_bytes(&b));
-    buf_free(&b);
-    return copy;
-}
-
-static void
-add_protocol(struct wire *w, struct headers *h, struct arena *a, struct pending *p, struct bytes method, struct bytes name)
+/* 2026-07-28: headers made from the body that is sent; the older era: what was agreed at the start. */
+static struct err
+add_protocol(struct wire *w, struct headers *h, struct arena *a, struct pending *p, struct bytes method)
 {
     struct link *l = w->link;
-    if (l->era == ERA_MODERN) {
-        add(h, "MCP-Protocol-Version", BYTES(MODERN_VERSION));
-        add(h, "Mcp-Method", method);
-        if (name.n && (bytes_is(method, "tools/call") || bytes_is(method, "prompts/get") || bytes_is(method, "resources/read")))
-            add(h, "Mcp-Name", field_value(a, name));
-        for (size_t i = 0; p && p->down && i < p->down->headers.n; i++)
-            if (h->n < HEADERS_MAX)
-                h->list[h->n++] = p->down->headers.list[i];
-        return;
+    const struct down *d = p ? p->down : NULL;
+    if (l->era != ERA_MODERN) {
+        add(h, "MCP-Protocol-Version", json_text(l->start, "protocolVersion"));
+        add(h, "Mcp-Session-Id", bytes_str(w->session));
+        return err_ok();
     }
-    add(h, "MCP-Protocol-Version", json_text(l->start, "protocolVersion"));
-    add(h, "Mcp-Session-Id", bytes_str(w->session));
+    add(h, "MCP-Protocol-Version", BYTES(MODERN_VERSION));
+    add(h, "Mcp-Method", method);
+    if (d && headers_name(&d->rpc).n)
+        add(h, "Mcp-Name", headers_value(a, headers_name(&d->rpc)));
+    return d && d->tool && d->arguments ? headers_params(d->tool, d->arguments, a, h->list, HEADERS_MAX - SECRETS_MAX, &h->n) : err_ok();
 }
 
 static struct http_stream *
-send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes body, struct bytes method, struct bytes name)
+send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes body, struct bytes method)
 {
     struct link *l = w->link;
     struct http_stream *s = calloc(1, sizeof *s);
@@ -252,7 +235,7 @@ send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes bo
     if (body.n)
         add(&h, "Content-Type", BYTES("application/json"));
     add(&h, "Accept", s->is_get ? BYTES("text/event-stream") : BYTES("application/json, text/event-stream"));
-    add_protocol(w, &h, &a, p, method, name);
+    struct err e = add_protocol(w, &h, &a, p, method);
     for (size_t i = 0; i < w->n_secrets; i++)
         add(&h, w->names[i], bytes_make(w->secrets[i].at, w->secrets[i].n));
     uint64_t patience = l->destination->call_timeout_ms ? l->destination->call_timeout_ms : 60000;
@@ -265,7 +248,8 @@ send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes bo
                                   .no_retry = true,
                                   .answer_ms = patience,
                                   .body_idle_ms = endless ? UINT64_MAX : patience};
-    struct err e = http_call(l->route->client, &r, &stream_on, s, &s->call);
+    if (!err_failed(e))
+        e = http_call(l->route->client, &r, &stream_on, s, &s->call);
     arena_free(&a);
     if (err_failed(e)) {
         stream_free(s);
@@ -277,11 +261,11 @@ send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes bo
 }
 
 static void
-http_send(struct link *l, struct pending *p, struct bytes message, struct bytes method, struct bytes name)
+http_send(struct link *l, struct pending *p, struct bytes message, struct bytes method)
 {
     struct wire *w = l->wire;
     if (w)
-        send_stream(w, "POST", p, message, method, name);
+        send_stream(w, "POST", p, message, method);
 }
 
 /* Closing the response stream is the cancellation of the newer era; the older one wants to be told. */
@@ -312,7 +296,7 @@ static void
 http_ready(struct link *l)
 {
     if (l->era == ERA_LEGACY && l->writ)
-        send_stream(l->wire, "GET", NULL, (struct bytes){NULL, 0}, (struct bytes){NULL, 0}, (struct bytes){NULL, 0});
+        send_stream(l->wire, "GET", NULL, (struct bytes){NULL, 0}, (struct bytes){NULL, 0});
 }
 
 static void
@@ -338,19 +322,42 @@ not_deleted(struct http_call *c, struct err e, void *ctx)
     (void)c, (void)e, (void)ctx; /* the server forgets an unused session by itself */
 }
 
-/* The older era: tell the server that the session is over. Nobody waits for the answer. */
+/* Said while the link ends: nobody waits for the answer, and it is no stream that the end would cut. */
+static void
+say_last(struct wire *w, const char *verb, struct headers *h, struct bytes body)
+{
+    static const struct http_call_on on = {.on_end = deleted, .on_error = not_deleted};
+    struct http_call *call;
+    for (size_t i = 0; i < w->n_secrets; i++)
+        add(h, w->names[i], bytes_make(w->secrets[i].at, w->secrets[i].n));
+    struct http_call_request r = {.method = verb, .url = w->link->destination->url, .headers = h->list, .n = h->n, .body = body, .no_retry = true};
+    struct err e = http_call(w->link->route->client, &r, &on, NULL, &call);
+    (void)e;
+}
+
 static void
 delete_session(struct wire *w)
 {
-    static const struct http_call_on on = {.on_end = deleted, .on_error = not_deleted};
     struct headers h = {.n = 0};
-    struct http_call *call;
-    add_protocol(w, &h, NULL, NULL, (struct bytes){NULL, 0}, (struct bytes){NULL, 0});
-    for (size_t i = 0; i < w->n_secrets; i++)
-        add(&h, w->names[i], bytes_make(w->secrets[i].at, w->secrets[i].n));
-    struct http_call_request r = {.method = "DELETE", .url = w->link->destination->url, .headers = h.list, .n = h.n, .no_retry = true};
-    struct err e = http_call(w->link->route->client, &r, &on, NULL, &call);
-    (void)e;
+    struct err e = add_protocol(w, &h, NULL, NULL, (struct bytes){NULL, 0});
+    if (!err_failed(e))
+        say_last(w, "DELETE", &h, (struct bytes){NULL, 0});
+}
+
+static void
+http_last(struct link *l, struct bytes message, struct bytes method, struct bytes name)
+{
+    struct headers h = {.n = 0};
+    struct arena a = {0};
+    if (l->wire) {
+        struct err e = add_protocol(l->wire, &h, &a, NULL, method);
+        add(&h, "Mcp-Name", headers_value(&a, name));
+        add(&h, "Content-Type", BYTES("application/json"));
+        add(&h, "Accept", BYTES("application/json, text/event-stream"));
+        if (!err_failed(e))
+            say_last(l->wire, "POST", &h, message);
+    }
+    arena_free(&a);
 }
 
 static void
@@ -417,4 +424,5 @@ const struct link_transport link_http = {
     .cancel = http_cancel,
     .stop = http_stop,
     .ready = http_ready,
+    .last = http_last,
 };

@@ -197,10 +197,10 @@ written(uv_write_t *req, int status)
 }
 
 static void
-stdio_send(struct link *l, struct pending *p, struct bytes message, struct bytes method, struct bytes name)
+stdio_send(struct link *l, struct pending *p, struct bytes message, struct bytes method)
 {
     struct server *v = l->wire;
-    (void)p, (void)method, (void)name;
+    (void)p, (void)method;
     if (v == NULL || v->closing)
         return;
     struct write *w = v->queued + message.n <= QUEUE_MAX ? malloc(sizeof *w + message.n + 1) : NULL;

@@ -5,6 +5,8 @@
  *   session.c, down.c      what a client's conversation is; one request of it on its way
  *   methods.c              the table of methods, and what is passed on
  *   notes.c                what belongs to no request: notifications, and what the server asks the client
+ *   tasks.c                handles of work that goes on after its call
+ *   headers.c              headers that say again what stands in the body
  *   call.c, list.c         tools/call decided; lists filtered
  *   hub.c, hub_*.c         several destinations behind one address (hub.h)
  *   link.c                 one conversation with one real server: ids, who waits for what, its end
@@ -29,6 +31,7 @@ enum era { ERA_UNKNOWN, ERA_LEGACY, ERA_MODERN };
 #define META_CAPABILITIES "io.modelcontextprotocol/clientCapabilities"
 #define META_LOG_LEVEL "io.modelcontextprotocol/logLevel"
 #define META_SERVER "io.modelcontextprotocol/serverInfo"
+#define EXTENSION_TASKS "io.modelcontextprotocol/tasks"
 #define META_SUBSCRIPTION "io.modelcontextprotocol/subscriptionId"
 
 #define MESSAGE_MAX ((size_t)4 << 20)   /* one JSON-RPC message, either way */
@@ -108,6 +111,8 @@ struct session {
     } *backs;
     size_t n_backs;
     int64_t next_back;
+    struct handle *handles; /* tasks.c: of tasks that its calls made */
+    size_t n_handles;
     struct arena keep;
     struct rpc client; /* the client's first request: who it says it is, for every link of the session */
     struct hub *hub; /* several destinations behind it: hub.h */
@@ -145,7 +150,6 @@ struct down {
     void *face_ctx;
     struct arena arena;
     struct rpc rpc;
-    struct http_headers headers; /* that travel with it (Mcp-Param-*), names and values in the arena */
     struct pending *pending;     /* waiting at the link */
     struct running running;
     bool answered, gone;         /* gone: the client left */
@@ -178,6 +182,16 @@ void down_left(struct down *d);
 /* methods.c: is there such a method in the session's era? method_take: do what it asks; it is known and the link is ready. */
 bool method_known(const struct session *s, struct bytes name);
 void method_take(struct down *d);
+/* method_pass(d, answer): send it on as it is, translated for the server's era. method_answer: the usual way back. */
+void method_pass(struct down *d, void (*answer)(struct down *d, const struct rpc *answer));
+void method_answer(struct down *d, const struct rpc *answer);
+
+/* tasks.c: tasks/get, tasks/update and tasks/cancel, for handles of this session only. */
+void tasks_take(struct down *d);
+/* tasks_made(d, result): a call's result is a task; false when its handle cannot be kept. */
+bool tasks_made(struct down *d, const struct json *result);
+/* tasks_end(s): the session ends; its tasks are cancelled as far as the server can still be told. */
+void tasks_end(struct session *s);
 
 /* call.c, list.c */
 void call_take(struct down *d);
@@ -220,19 +234,21 @@ struct pending {
     struct http_call *http;     /* link_http: the POST it travels on */
     struct http_stream *stream; /* link_http: its reader */
     struct buf message;         /* kept until the link is ready */
-    struct bytes method, name;  /* for headers; memory of the message's owner */
-    char method_text[64], name_text[256];
+    char method_text[64];
+    struct bytes method; /* for its header */
     bool listen;
 };
 
 struct link_transport {
     struct err (*start)(struct link *l) MUST_USE;
     /* send: ${p} NULL: a notification or a response to the server. */
-    void (*send)(struct link *l, struct pending *p, struct bytes message, struct bytes method, struct bytes name);
+    void (*send)(struct link *l, struct pending *p, struct bytes message, struct bytes method);
     void (*cancel)(struct link *l, struct pending *p);
     /* stop: end for good; link_stopped(l) when it has really ended. */
     void (*stop)(struct link *l);
     void (*ready)(struct link *l); /* legacy HTTP opens its GET stream */
+    /* last: say this while the link ends; nobody waits for an answer. May be NULL. */
+    void (*last)(struct link *l, struct bytes message, struct bytes method, struct bytes name);
 };
 extern const struct link_transport link_stdio, link_http;
 
@@ -318,5 +334,6 @@ struct pending *link_find(struct link *l, int64_t id);
 void params_translate(struct buf *b, const struct link *l, const struct down *d, struct bytes arguments);
 /* params_own(b, l): params of the link's own requests ({} or with _meta). */
 void params_own(struct buf *b, const struct link *l, struct bytes cursor);
+void params_own_meta(struct buf *b, const struct link *l); /* the value of _meta alone, for a server of 2026-07-28 */
 
 #endif

@@ -67,10 +67,16 @@ params_own(struct buf *b, const struct link *l, struct bytes cursor)
         json_member_text(b, "cursor", cursor);
     if (l->era == ERA_MODERN) {
         json_key(b, "_meta");
-        json_open(b, '{');
-        put_modern_meta(b, l);
-        json_close(b, '}');
+        params_own_meta(b, l);
     }
+    json_close(b, '}');
+}
+
+void
+params_own_meta(struct buf *b, const struct link *l)
+{
+    json_open(b, '{');
+    put_modern_meta(b, l);
     json_close(b, '}');
 }
 

@@ -3,8 +3,8 @@
 
 #define PASS_MS 60000 /* for what is passed on without being a call */
 
-static void
-plain_answer(struct down *d, const struct rpc *answer)
+void
+method_answer(struct down *d, const struct rpc *answer)
 {
     struct buf b = buf_make(RESULT_MAX);
     bool list = bytes_ends(d->rpc.method, BYTES("/list")) || bytes_is(d->rpc.method, "resources/read"); /* what 2026-07-28 lets clients keep */
@@ -30,16 +30,21 @@ plain_answer(struct down *d, const struct rpc *answer)
     buf_free(&b);
 }
 
-static void
-pass(struct down *d)
+void
+method_pass(struct down *d, void (*answer)(struct down *d, const struct rpc *answer))
 {
     struct buf params = buf_make(MESSAGE_MAX);
     params_translate(&params, d->session->link, d, (struct bytes){NULL, 0});
-    struct err e =
-        params.failed ? err_make(E_LIMIT, "the request is too large") : link_request(d->session->link, d, buf_bytes(&params), plain_answer);
+    struct err e = params.failed ? err_make(E_LIMIT, "the request is too large") : link_request(d->session->link, d, buf_bytes(&params), answer);
     buf_free(&params);
     if (err_failed(e))
         down_fail(d, e);
+}
+
+static void
+pass(struct down *d)
+{
+    method_pass(d, method_answer);
 }
 
 static void
@@ -204,6 +209,9 @@ static const struct method {
     {"completion/complete", LEGACY | MODERN, take_completion},
     {"logging/setLevel", LEGACY, take_level},
     {"subscriptions/listen", MODERN, take_listen},
+    {"tasks/get", MODERN, tasks_take},
+    {"tasks/update", MODERN, tasks_take},
+    {"tasks/cancel", MODERN, tasks_take},
 };
 
 static const struct method *

@@ -120,6 +120,7 @@ session_end(struct session *s, const char *why)
         call_over(s->downs, "cut", 0);
         down_fail(s->downs, err_make(E_WRIT_ENDED, "%s", why));
     }
+    tasks_end(s);
     struct link *l = s->link;
     s->link = NULL;
     if (l)
@@ -133,6 +134,7 @@ session_end(struct session *s, const char *why)
 void
 session_rebind(struct session *s, struct writ *writ)
 {
+    tasks_end(s);
     struct link *l = s->link;
     s->link = NULL; /* what was handed out under the old writ stays with it */
     if (l)

@@ -65,15 +65,30 @@ def permits():
     return all_of_them
 
 
-# Which scenarios use what, of those that count and those that do not, in both revisions: exactly these change when a permit is taken away.
-LISTED = {"test_x_mcp_header": {"http-custom-header-server-validation"}, "json_schema_2020_12_tool": {"json-schema-2020-12"}}
-BY_NAME = {
-    "tools-call-simple-text": {"test_simple_text"}, "tools-call-image": {"test_image_content"}, "tools-call-audio": {"test_audio_content"},
-    "tools-call-embedded-resource": {"test_embedded_resource"}, "tools-call-mixed-content": {"test_multiple_content_types"},
-    "tools-call-with-logging": {"test_tool_with_logging"}, "tools-call-error": {"test_error_handling"},
-    "tools-call-with-progress": {"test_tool_with_progress"}, "tools-call-sampling": {"test_sampling"}, "tools-call-elicitation": {"test_elicitation"},
-    "elicitation-sep1034-defaults": {"test_elicitation_sep1034_defaults"}, "elicitation-sep1330-enums": {"test_elicitation_sep1330_enums"},
-    "server-sse-polling": {"test_reconnection"},
-    "server-stateless": {"test_missing_capability", "test_streaming_elicitation", "test_logging_tool", "test_trigger_tool_change",
-                         "test_trigger_prompt_change", "prompts-list"},
+# Which scenarios change when a permit is taken away: those whose calls, lists or reads need it.
+USES = {
+    "test_simple_text": {"tools-call-simple-text"},
+    "test_image_content": {"tools-call-image"},
+    "test_audio_content": {"tools-call-audio"},
+    "test_embedded_resource": {"tools-call-embedded-resource"},
+    "test_multiple_content_types": {"tools-call-mixed-content"},
+    "test_tool_with_logging": {"tools-call-with-logging"},
+    "test_logging_tool": {"server-stateless"},
+    "test_error_handling": {"tools-call-error"},
+    "test_tool_with_progress": {"tools-call-with-progress"},
+    "test_sampling": {"tools-call-sampling"},
+    "test_elicitation": {"tools-call-elicitation"},
+    "test_elicitation_sep1034_defaults": {"elicitation-sep1034-defaults"},
+    "test_elicitation_sep1330_enums": {"elicitation-sep1330-enums"},
+    "test_missing_capability": {"server-stateless"},
+    "test_streaming_elicitation": {"server-stateless"},
+    "test_reconnection": {"server-sse-polling"},
+    "test_trigger_tool_change": {"server-stateless"},
+    "test_trigger_prompt_change": {"server-stateless"},
+    "test_x_mcp_header": {"http-custom-header-server-validation"},
+    "json_schema_2020_12_tool": {"json-schema-2020-12"},
 }
+
+
+def uses(name, scenarios):
+    return USES.get(name, set()) & scenarios

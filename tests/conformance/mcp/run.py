@@ -189,6 +189,29 @@ def changed(before, after):
     return {n for n in a | b if a.get(n) != b.get(n)}
 
 
+def take_away(rows):
+    """Each permit in turn: what changes is what the table says, and nothing else. → did it hold everywhere?"""
+    place, well, began = Place("http"), True, time.monotonic()
+    try:
+        whole = {revision: place.run(revision) for revision in REVISIONS}
+        for name in policy.permits():
+            place.permit(but=name)
+            found = {revision: changed(whole[revision], place.run(revision)) for revision in REVISIONS}
+            wanted = {revision: policy.uses(name, set(whole[revision].checks)) for revision in REVISIONS}
+            if found != wanted:
+                well = False
+                for r in REVISIONS:
+                    print(f"    without {name}, {r}: expected {sorted(wanted[r])}, changed {sorted(found[r])}", flush=True)
+            rows.append((name, *(", ".join(sorted(found[r])) or "-" for r in REVISIONS)))
+        place.permit()
+        again = set().union(*(changed(whole[r], place.run(r)) for r in REVISIONS))
+        print(f"    {len(policy.permits())} permits taken away in turn, {time.monotonic() - began:.0f} s; with all of them again "
+              f"{'nothing is different' if not again else 'different: ' + ', '.join(sorted(again))}", flush=True)
+        return well and not again
+    finally:
+        place.close()
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--only", choices=("http", "stdio"))
@@ -207,6 +230,13 @@ def main():
                     well &= report(f"gateway, {transport} upstream", place.run(revision), rows)
             finally:
                 place.close()
+    taken = []
+    if o.permits:
+        well &= take_away(taken)
+        width = max(len(r[0]) for r in taken)
+        print(f"\n{'without the permit'.ljust(width)}  changes in 2025-11-25 | in 2026-07-28")
+        for name, old, new in taken:
+            print(f"{name.ljust(width)}  {old} | {new}")
     width = max(len(r[0]) for r in rows)
     print(f"\n{'through'.ljust(width)}  revision    scored     not scored")
     for name, revision, scored, more in rows:
