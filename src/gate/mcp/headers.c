@@ -8,8 +8,8 @@
 
 static const struct {
     const char *method, *key;
-} named[] = {{"tools/call", "name"},      {"prompts/get", "name"},  {"resources/read", "uri"}, {"tasks/get", "taskId"},
-             {"tasks/update", "taskId"}, {"tasks/cancel", "taskId"}};
+} named[] = {{"tools/call", "name"},  {"prompts/get", "name"},    {"resources/read", "uri"},
+             {"tasks/get", "taskId"}, {"tasks/update", "taskId"}, {"tasks/cancel", "taskId"}};
 
 struct bytes
 headers_name(const struct rpc *m)
@@ -134,7 +134,8 @@ check_params(const struct rpc *m, const struct http_headers *h, const struct too
             return mismatch("an Mcp-Param header says what the body's arguments do not");
     }
     struct search all = {.headers = h};
-    return each_marked(schema, given, 0, is_said, &all) ? err_ok() : mismatch("an Mcp-Param header and the body's argument differ, or one is missing");
+    return each_marked(schema, given, 0, is_said, &all) ? err_ok()
+                                                        : mismatch("an Mcp-Param header and the body's argument differ, or one is missing");
 }
 
 struct err

@@ -19,7 +19,7 @@ struct err headers_check(const struct rpc *m, const struct http_headers *h, cons
 struct bytes headers_value(struct arena *a, struct bytes v);
 
 /* headers_params(tool, arguments, a, list, max, n): append an Mcp-Param-* header for each argument that the pinned tool marks. E_LIMIT, E_MEMORY. */
-struct err headers_params(const struct tool *tool, const struct json *arguments, struct arena *a, struct http_header *list, size_t max,
-                          size_t *n) MUST_USE;
+struct err
+headers_params(const struct tool *tool, const struct json *arguments, struct arena *a, struct http_header *list, size_t max, size_t *n) MUST_USE;
 
 #endif

@@ -8,7 +8,6 @@ turn, and exactly the scenarios that use it must change.
 """
 import argparse
 import collections
-import concurrent.futures
 import glob
 import hashlib
 import json
@@ -16,6 +15,7 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -93,6 +93,17 @@ class Upstream:
         self.port = free_port()
         self.process = subprocess.Popen([NODE, SERVER, "http", str(self.port)], stdin=subprocess.DEVNULL, env={**os.environ, **({"FIXTURE_BEARER": bearer} if bearer else {})})
         self.url = f"http://127.0.0.1:{self.port}/mcp"
+        self.wait()
+
+    def wait(self):
+        end = time.monotonic() + DEADLINE
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", self.port)).close()
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
 
     def close(self):
         self.process.kill()
@@ -103,7 +114,7 @@ class Place:
     """An estate, its server, a writ, and the address that the suite talks to."""
 
     def __init__(self, transport):
-        self.house, self.upstreams, self.endpoint = House(), [], None
+        self.transport, self.house, self.upstreams, self.endpoint = transport, House(), [], None
         try:
             self.open(transport)
         except BaseException:
@@ -125,7 +136,7 @@ class Place:
         h.task("work", {})
         h.agent("reader", READER, ["work"])
         h.start()
-        self.pin()
+        h.pin("fixture")
         h.destination("fixture", server, {name: "{ effect: read }" for name in policy.TOOLS}, more="share: [resources, prompts]\n")
         h.task("work", {f"fixture/{name}": "{}" for name in (*policy.TOOLS, *policy.LISTS)})
         subprocess.run([WRIT, "destination", "seal", "fixture", "fixture-key", "--estate", h.estate], input=key, text=True, check=True,
@@ -133,16 +144,6 @@ class Place:
         self.permit()
         self.endpoint = Endpoint(h)
         self.url = f"http://127.0.0.1:{self.endpoint.port}/{self.endpoint.secret}/mcp/fixture"
-
-    def pin(self):
-        end = time.monotonic() + DEADLINE
-        while True:
-            try:
-                return self.house.pin("fixture")
-            except subprocess.CalledProcessError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.2)
 
     def permit(self, but=None):
         """The permits, without the one named ${but}."""
@@ -163,14 +164,7 @@ class Place:
 def direct(revision):
     u = Upstream()
     try:
-        end = time.monotonic() + DEADLINE
-        while True:
-            try:
-                return run_suite(u.url, revision)
-            except AssertionError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.2)
+        return run_suite(u.url, revision)
     finally:
         u.close()
 
