@@ -214,15 +214,6 @@ face_dropped(struct down *d)
 
 static const struct down_face part_face = {face_send, face_dropped};
 
-/* Headers that speak about arguments (Mcp-Param-*) were compared with the body by the client's face, and go on with it. */
-static void
-copy_headers(struct arena *a, const struct down *from, struct http_headers *to)
-{
-    to->list = from && from->headers.n ? arena_list(a, from->headers.n, sizeof *to->list) : NULL;
-    for (size_t i = 0; to->list && i < from->headers.n; i++)
-        to->list[to->n++] = (struct http_header){arena_copy(a, from->headers.list[i].name), arena_copy(a, from->headers.list[i].value)};
-}
-
 void
 hub_ask(struct part *p, struct bytes text)
 {
@@ -231,9 +222,6 @@ hub_ask(struct part *p, struct bytes text)
     struct rpc m;
     struct bytes copy = arena_copy(&a, text);
     struct err e = copy.at ? rpc_read(&a, copy, &m) : err_make(E_MEMORY, "no memory for a request");
-    struct http_headers headers = {0};
-    if (!p->own && p->work)
-        copy_headers(&a, p->work->d, &headers);
     struct down *d = err_failed(e) ? NULL : down_make(s, &part_face, p, &a, &m);
     if (d == NULL) {
         arena_free(&a);
@@ -242,7 +230,6 @@ hub_ask(struct part *p, struct bytes text)
         part_over(p, (struct bytes){NULL, 0});
         return;
     }
-    d->headers = headers;
     p->open = true;
     p->down = d;
     session_take(s, d);
