@@ -334,6 +334,8 @@ load_policies(struct loader *l, struct bytes builtin)
     }
     if (l->estate->settings.builtin_policies && builtin.n) {
         struct cedar_policies *set = builtin_without(l, builtin, sets, n);
+        if (set && schema)
+            policies_validate_builtin(l, set, schema);
         if (set)
             sets[n++] = set;
     }

@@ -60,6 +60,8 @@ void argument_quoted(struct buf *b, struct bytes text);
 const char *argument_hidden(const struct tool *tool, struct bytes name);
 /* policy_validate.c: what the schema says about a set of policies, as findings; ${told}: policies that have findings already. */
 void policies_validate(struct loader *l, const struct cedar_policies *set, const struct cedar_schema *schema, const bool *told);
+/* policies_validate_builtin: the same for the built-in ones; no warnings: that one of them has nothing to do in an estate is no mistake of anybody's. */
+void policies_validate_builtin(struct loader *l, const struct cedar_policies *set, const struct cedar_schema *schema);
 
 /* schema_argument(schema, name, n): is ${name} a declared top-level argument, or may undeclared ones be given? ${n} may be NULL. */
 bool schema_argument(const struct json *schema, struct bytes name, struct nearest *n);

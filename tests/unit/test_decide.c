@@ -257,6 +257,47 @@ test_builtin_policies(void **state)
     scene_free(&k);
 }
 
+/* The built-in policies are valid in this estate, without a warning; one that were not would be an error of the load. */
+static void
+test_builtin_policies_are_validated(void **state)
+{
+    (void)state;
+    struct scene k;
+    struct buf b = buf_make(CEDAR_MAX_SCHEMA_BYTES);
+    struct bytes text = decide_builtin();
+    struct cedar_schema *schema = NULL;
+    struct cedar_policies *set = NULL;
+    struct cedar_findings *found = NULL;
+    struct cedar_error error;
+    scene_make(&k, "", "");
+    policy_schema_text(k.s->estate, &b);
+    assert_true(cedar_schema_parse((struct cedar_str){(const char *)b.at, b.n}, "estate", &schema, &error));
+    assert_true(cedar_policies_parse((struct cedar_str){(const char *)text.at, text.n}, "builtin", true, &set, &error));
+    assert_true(cedar_validate(set, schema, NULL, &found, &error));
+    for (size_t i = 0; i < found->n; i++)
+        fail_msg("%.*s", (int)found->at[i].message.n, found->at[i].message.at);
+    cedar_findings_free(found);
+    assert_true(cedar_lint(set, schema, &found, &error));
+    assert_int_equal(found->n, 0);
+    cedar_findings_free(found);
+    cedar_policies_unref(set);
+    cedar_schema_unref(schema);
+    buf_free(&b);
+    scene_free(&k);
+
+    struct findings f = {0};
+    struct estate *e = NULL;
+    assert_true(err_failed(estate_load(env_real(), top, BYTES("\npermit (principal, action, resource) when { resource.sensitivty == \"x\" };"), &f, &e)));
+    assert_int_equal(f.errors, 1);
+    for (size_t i = 0; i < f.n; i++)
+        if (f.list[i].level == FINDING_ERROR) {
+            assert_string_equal(f.list[i].file, "builtin");
+            assert_int_equal(f.list[i].line, 2);
+            assert_non_null(strstr(f.list[i].text, "did you mean `sensitivity`"));
+        }
+    findings_free(&f);
+}
+
 static void
 test_light_needs_confinement_and_proof(void **state)
 {
@@ -556,6 +597,7 @@ main(void)
         cmocka_unit_test(test_grants_bound_the_arguments),
         cmocka_unit_test(test_numbers_are_compared_exactly),
         cmocka_unit_test(test_builtin_policies),
+        cmocka_unit_test(test_builtin_policies_are_validated),
         cmocka_unit_test(test_light_needs_confinement_and_proof),
         cmocka_unit_test(test_a_forbid_that_errors_counts),
         cmocka_unit_test(test_outcomes_in_their_order),
