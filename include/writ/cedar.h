@@ -55,6 +55,12 @@ struct cedar_policies;
  * are parsed and kept; they take no part in decisions until linked. Returns false and fills ${error} otherwise.
  */
 bool cedar_policies_parse(struct cedar_str text, const char *name, bool id_by_annotation, struct cedar_policies **out, struct cedar_error *error);
+/*
+ * cedar_policies_select(p, keep, ctx, out, error): a new set of the policies for which ${keep} says so, in their order. It shares the memory
+ * of ${p}, which stays as it is. A link may be in it without its template.
+ */
+bool cedar_policies_select(const struct cedar_policies *p, bool (*keep)(const struct cedar_policies *p, size_t i, void *ctx), void *ctx,
+                           struct cedar_policies **out, struct cedar_error *error);
 /* cedar_policies_join(sets, n, out, error): one set with the policies of all, in order; duplicate ids are an error. */
 bool cedar_policies_join(struct cedar_policies *const *sets, size_t n, struct cedar_policies **out, struct cedar_error *error);
 struct cedar_policies *cedar_policies_ref(struct cedar_policies *p);
@@ -408,6 +414,7 @@ struct cedar_unknown {
     const struct cedar_str *path;
     size_t n;
     bool present; /* it is there, whatever it is; else it may be missing, unless the schema requires it */
+    bool rest;    /* it is a record that is there: what the context says of its attributes is known, and only what it does not say is not */
 };
 
 /* At most this many unknown attributes in one request, each at most this deep. */
@@ -479,10 +486,17 @@ bool cedar_partial_json(const struct cedar_policies *policies, const struct ceda
 
 /*
  * cedar_could_allow: could a completion be allowed? False: none can (or memory ran out, or the request is wrong: then ${error} says so,
- * else its code is CEDAR_OK). Quicker than cedar_partial: nothing is kept but the answer.
+ * else its code is CEDAR_OK). Finer than the decision of cedar_partial: where that depends, completions are told apart by the outcome of up
+ * to 128 tests, so that a permit and a forbid on the same test, or on values of the same term, are seen together.
  */
 bool cedar_could_allow(const struct cedar_policies *policies, const struct cedar_entities *entities, const struct cedar_partial_request *request,
                        const struct cedar_partial_options *options, struct cedar_scratch *scratch, struct cedar_error *error);
+/*
+ * cedar_policy_could_match: can the scope of policy ${i} match such a request? What is NULL may be anything. For choosing the policies of a
+ * question that is asked often; it says nothing of conditions, and no template matches.
+ */
+bool cedar_policy_could_match(const struct cedar_policies *policies, size_t i, const struct cedar_entities *entities,
+                              const struct cedar_uid *principal, const struct cedar_uid *action, const struct cedar_uid *resource);
 
 struct cedar_candidate {
     struct cedar_uid uid;

@@ -4,6 +4,8 @@
  */
 #include "cedar/policies.h"
 
+#include <stdlib.h>
+
 static const char *const slots[] = {"?principal", "?resource"};
 
 static bool
@@ -152,6 +154,25 @@ is_linked(const struct cedar_policies *p, const struct policy *template)
         if (p->at[i]->linked == template)
             return true;
     return false;
+}
+
+bool
+cedar_policies_select(const struct cedar_policies *p, bool (*keep)(const struct cedar_policies *p, size_t i, void *ctx), void *ctx,
+                      struct cedar_policies **out, struct cedar_error *error)
+{
+    struct cedar_policies *set = widened(p, 0);
+    *out = NULL;
+    if (set == NULL)
+        return error_memory(error);
+    set->n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        if (keep(p, i, ctx))
+            set->at[set->n++] = p->at[i];
+    const struct policy **exact = realloc(set->at, (set->n + 1) * sizeof *exact); /* many small sets may be made of a large one */
+    if (exact)
+        set->at = exact;
+    *out = set;
+    return true;
 }
 
 bool

@@ -1,4 +1,4 @@
-/* The answers to a partial request: every policy, the decision, and whether anything could be allowed. */
+/* The answers to a partial request: every policy, and the decision. */
 #include "cedar/partial.h"
 #include "cedar/policies.h"
 
@@ -26,33 +26,6 @@ partial_decide(const struct partial_tally *t)
     if (t->forbid || !t->may_permit)
         return CEDAR_DENIES;
     return t->permit && !t->may_forbid ? CEDAR_ALLOWS : CEDAR_DEPENDS;
-}
-
-/* Stops at the first forbid that is certain. */
-static bool
-decide_quickly(struct partial *r, const struct cedar_policies *policies, bool fail_closed, enum cedar_partial_decision *out)
-{
-    struct partial_tally t = {false, false, false, false};
-    for (size_t i = 0; i < policies->n && !t.forbid && !r->memory; i++) {
-        const struct policy *p = policies->at[i];
-        struct part rest = partial_policy(r, p);
-        partial_count(&t, p->effect, rest.may, fail_closed);
-    }
-    *out = partial_decide(&t);
-    return !r->memory;
-}
-
-bool
-cedar_could_allow(const struct cedar_policies *policies, const struct cedar_entities *entities, const struct cedar_partial_request *request,
-                  const struct cedar_partial_options *options, struct cedar_scratch *scratch, struct cedar_error *error)
-{
-    struct partial r;
-    enum cedar_partial_decision d = CEDAR_DENIES;
-    if (!partial_start(&r, entities, request, options, &scratch->a, error))
-        return false;
-    if (!decide_quickly(&r, policies, options && options->fail_closed, &d))
-        return error_memory(error);
-    return d != CEDAR_DENIES;
 }
 
 /* ------------------------------------------------------------------------------------------------------------------------------- residuals */

@@ -40,6 +40,7 @@ struct hole {
 /* A record of which not all is known: ${known} but for the holes. */
 struct shape {
     const struct cedar_value *known; /* a record */
+    bool open;                       /* it may have more than that */
     struct hole *holes;
 };
 
@@ -59,6 +60,10 @@ struct partial {
     const struct cedar_unknown_entity **unknown; /* sorted by uid */
     size_t n_unknown;
     struct part variables[VARIABLE_COUNT];
+    bool splitting;                   /* partial_could.c is at work */
+    const struct assumption *assumed; /* of the completions that are looked at */
+    const struct expr *test;          /* the first test that is open, with its outcomes */
+    unsigned test_may;
     struct arena *a;
     bool memory; /* ran out of it: nothing that was found counts */
 };
@@ -92,6 +97,13 @@ unsigned partial_kinds(const struct type *type); /* NULL: any */
 /* partial_node(r, op, like, kids, n): a new expression at the place of ${like}, with its names. NULL and r->memory when out of memory. */
 struct expr *partial_node(struct partial *r, enum expr_op op, const struct expr *like, const struct expr **kids, size_t n);
 const struct expr *partial_as_expr(struct partial *r, const struct part *p);
+
+/*
+ * partial_could.c. partial_assume: ${p}, which is what is left of ${e}, as it is assumed to come out; a test that is open is noted.
+ * partial_assumed_there: is it assumed that ${base} has ${name}?
+ */
+struct part partial_assume(struct partial *r, const struct expr *e, struct part p);
+bool partial_assumed_there(const struct partial *r, const struct expr *base, struct cedar_str name);
 
 /* Records and entities, in partial_access.c. */
 struct part partial_attribute(struct partial *r, const struct expr *e);

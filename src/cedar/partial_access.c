@@ -143,7 +143,9 @@ has(const struct partial *r, const struct part *p, struct cedar_str name)
         const struct hole *h = find_hole(p->shape, name);
         if (h)
             return h->present ? MAY_TRUE : MAY_BOOL;
-        return value_get(p->shape->known, name) ? MAY_TRUE : MAY_FALSE;
+        if (value_get(p->shape->known, name) || !p->shape->open)
+            return value_get(p->shape->known, name) ? MAY_TRUE : MAY_FALSE;
+        return has_in_rest(r, p, name);
     }
     if (p->value && p->value->kind == VALUE_RECORD)
         return value_get(p->value, name) ? MAY_TRUE : MAY_FALSE;
@@ -217,6 +219,8 @@ get(struct partial *r, const struct expr *e, const struct part *p, struct cedar_
         if (h)
             return get_from_hole(r, e, p, h);
         v = value_get(p->shape->known, name);
+        if (v == NULL && p->shape->open)
+            return get_from_rest(r, e, p, name);
     } else if (p->value && p->value->kind == VALUE_RECORD) {
         v = value_get(p->value, name);
     } else if (p->value && p->value->kind == VALUE_ENTITY && !partial_entity_unknown(r, &p->value->uid, ENTITY_ATTRIBUTES)) {
@@ -232,7 +236,12 @@ struct part
 partial_attribute(struct partial *r, const struct expr *e)
 {
     struct part p = partial_expr(r, e->kid[0]);
-    return p.may == MAY_ERROR ? p : get(r, e, &p, e->name);
+    if (p.may == MAY_ERROR)
+        return p;
+    struct part found = get(r, e, &p, e->name);
+    if ((found.may & MAY_ERROR) && found.may != MAY_ERROR && partial_assumed_there(r, e->kid[0], e->name))
+        found.may &= ~(unsigned)MAY_ERROR;
+    return found;
 }
 
 /* p has names[from]…, where it is not known whether it has the first. */

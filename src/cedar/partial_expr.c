@@ -672,5 +672,8 @@ static operation *const operations[EXPR_COUNT] = {
 struct part
 partial_expr(struct partial *r, const struct expr *e)
 {
-    return r->memory ? partial_failed(r) : operations[e->op](r, e);
+    if (r->memory)
+        return partial_failed(r);
+    struct part p = operations[e->op](r, e);
+    return r->splitting ? partial_assume(r, e, p) : p;
 }

@@ -1,5 +1,6 @@
 /* What is left of one policy: its scope and its conditions as one chain of &&. */
 #include "cedar/partial.h"
+#include "cedar/policies.h"
 
 static bool
 scope_has(const struct partial *r, const struct scope *s, const struct cedar_uid *uid, unsigned *may)
@@ -110,6 +111,22 @@ cannot_match(const struct partial *r, const struct policy *p)
 {
     return p->template || partial_scope_fails(r, p, VARIABLE_ACTION) || partial_scope_fails(r, p, VARIABLE_PRINCIPAL) ||
            partial_scope_fails(r, p, VARIABLE_RESOURCE);
+}
+
+bool
+cedar_policy_could_match(const struct cedar_policies *policies, size_t i, const struct cedar_entities *entities, const struct cedar_uid *principal,
+                         const struct cedar_uid *action, const struct cedar_uid *resource)
+{
+    const struct cedar_uid *const uids[] = {principal, action, resource};
+    struct cedar_value values[3];
+    struct partial r = {.entities = entities};
+    for (int k = 0; k < 3; k++) {
+        values[k] = (struct cedar_value){.kind = VALUE_ENTITY, .depth = 1};
+        if (uids[k])
+            values[k].uid = *uids[k];
+        r.variables[k] = uids[k] ? partial_value(&values[k]) : (struct part){.may = MAY_ENTITY};
+    }
+    return !cannot_match(&r, policies->at[i]);
 }
 
 struct part

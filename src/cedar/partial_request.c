@@ -101,6 +101,16 @@ close_hole(struct hole *h, const struct type_attribute *declared, bool present)
  * With a schema an attribute that it does not declare cannot be there: then ${type} ends the walk. ${type} is that of the record which
  * ${s} describes, NULL when it is not known.
  */
+/* Only what the context does not say of that record is unknown. */
+static bool
+rest_hole(struct arena *a, struct hole *h, const struct shape *s, struct cedar_error *error)
+{
+    if (h->inside == NULL && !open_hole(a, h, s, error))
+        return false;
+    h->inside->open = true;
+    return true;
+}
+
 static bool
 add_unknown(struct arena *a, struct shape *s, const struct type *type, const struct cedar_unknown *u, struct cedar_error *error)
 {
@@ -115,6 +125,8 @@ add_unknown(struct arena *a, struct shape *s, const struct type *type, const str
         if (!made && h->inside == NULL)
             return h->present |= last && u->present, true;
         h->type = type = declared ? declared->type : NULL;
+        if (last && u->rest)
+            return rest_hole(a, h, s, error);
         if (last)
             close_hole(h, declared, u->present);
         else if (made && !open_hole(a, h, s, error))
@@ -142,7 +154,7 @@ static bool
 all_unknown(const struct cedar_partial_request *q)
 {
     for (size_t i = 0; i < q->n_unknown; i++)
-        if (q->unknown[i].n == 0)
+        if (q->unknown[i].n == 0 && !q->unknown[i].rest)
             return true;
     return false;
 }
@@ -162,7 +174,9 @@ make_context(struct partial *r, const struct cedar_partial_request *q, struct ce
     if (s == NULL)
         return error_memory(error);
     for (size_t i = 0; i < q->n_unknown; i++)
-        if (!add_unknown(r->a, s, type, &q->unknown[i], error))
+        if (q->unknown[i].n == 0)
+            s->open = true;
+        else if (!add_unknown(r->a, s, type, &q->unknown[i], error))
             return false;
     p->shape = s;
     return true;

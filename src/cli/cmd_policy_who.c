@@ -132,24 +132,14 @@ static struct err
 who_estate(struct policy_world *w, struct rows *rows)
 {
     struct call call = {.now_ms = w->c->env->now_ms(w->c->env)};
-    struct cedar_error error = {0};
-    struct cedar_schema *schema = NULL;
-    struct buf text = buf_make(CEDAR_MAX_SCHEMA_BYTES);
     TRY(find_call(w, w->c->words[0], &call));
     if (w->c->n_words > 1)
         return err_make(E_USAGE, "in an estate the tool says what it is about; a RESOURCE belongs to --policies");
-    policy_schema_text(w->estate, &text);
-    struct err e = cedar_schema_parse((struct cedar_str){(const char *)text.at, text.n}, "estate", &schema, &error)
-                       ? err_ok()
-                       : err_make(E_ESTATE, "%.300s", error.text);
-    const struct cedar_partial_options o = {.schema = schema, .fail_closed = true};
+    const struct cedar_partial_options o = {.schema = w->estate->schema, .fail_closed = true};
     rows->at = arena_list(&w->c->arena, w->estate->n_agents + 1, sizeof *rows->at);
-    if (rows->at == NULL)
-        e = err_make(E_MEMORY, "out of memory");
+    struct err e = rows->at ? err_ok() : err_make(E_MEMORY, "out of memory");
     for (size_t i = 0; i < w->estate->n_agents && !err_failed(e); i++)
         e = agent_row(w, &w->estate->agents[i], &call, &o, &rows->at[rows->n++]);
-    cedar_schema_unref(schema);
-    buf_free(&text);
     return e;
 }
 

@@ -165,13 +165,12 @@ decide_answer(const struct cedar_policies *policies, const struct cedar_answer *
 }
 
 static bool
-evaluate(const struct snapshot *s, const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch, struct err *e,
-         struct cedar_answer *answer)
+evaluate(const struct snapshot *s, const struct call *call, enum tier tier, struct cedar_scratch *scratch, struct err *e, struct cedar_answer *answer)
 {
     char action[DECISION_ACTION_MAX];
     struct cedar_request r;
     cedar_scratch_reset(scratch);
-    *e = decide_request(call, tier, with_input, scratch, action, &r);
+    *e = decide_request(call, tier, true, scratch, action, &r);
     if (err_failed(*e))
         return false;
     if (cedar_decide(s->engine, &r, NULL, scratch, answer))
@@ -192,8 +191,8 @@ granted(const struct snapshot *s, const struct call *call, struct arena *a, stru
     return now == call->writ->task ? err_ok() : grant_check(now, call, a, where);
 }
 
-static bool
-observed(const struct snapshot *s, const struct call *call, const struct decision *d)
+bool
+decide_observed(const struct snapshot *s, const struct call *call, const struct decision *d)
 {
     char today[ENV_TIME_MAX];
     env_time_text(call->now_ms, today);
@@ -238,12 +237,12 @@ decide(const struct snapshot *s, const struct call *call, struct cedar_scratch *
         refuse(d, e, &where, "grant");
         return;
     }
-    if (!evaluate(s, call, d->tier, true, scratch, &e, &answer)) {
+    if (!evaluate(s, call, d->tier, scratch, &e, &answer)) {
         refuse(d, e, NULL, "");
         return;
     }
     decide_answer(s->estate->policies, &answer, d);
-    if (d->outcome != OUTCOME_ALLOW && observed(s, call, d)) {
+    if (d->outcome != OUTCOME_ALLOW && decide_observed(s, call, d)) {
         d->would = d->outcome;
         d->observed = true;
         d->outcome = OUTCOME_ALLOW;
@@ -257,24 +256,4 @@ task_covers(const struct task *task, const struct call *call)
         if (grant_covers(&task->grants[i], call))
             return true;
     return false;
-}
-
-bool
-decide_listed(const struct snapshot *s, const struct call *call, struct cedar_scratch *scratch, struct arena *a)
-{
-    char why[160];
-    struct err e;
-    struct cedar_answer answer;
-    struct tally t;
-    const struct task *now = estate_task(s->estate, call->writ->task->id);
-    (void)a;
-    if (!task_covers(call->writ->task, call) || now == NULL || !task_covers(now, call) ||
-        !evaluate(s, call, call_tier(call, why), false, scratch, &e, &answer))
-        return false;
-    bool perhaps = answer.n_permits > 0;
-    for (size_t i = 0; i < answer.n_errors; i++)
-        perhaps |= cedar_policy_effect(s->estate->policies, answer.errors[i].policy) == CEDAR_PERMIT;
-    answer.n_errors = 0; /* a forbid that needs the arguments may not hold for some of them */
-    tally(&t, s->estate->policies, &answer);
-    return perhaps && t.n_plain == 0;
 }

@@ -15,6 +15,7 @@ struct snapshot {
     struct estate *estate;
     struct cedar_entities *entities;
     struct cedar_engine *engine; /* the estate's policies, compiled with its entities */
+    struct cedar_policies ***listing; /* listing.c: for each destination and tool those that can speak of it */
 };
 
 /* The built-in policies' text (src/decide/builtin.cedar), embedded. */
@@ -60,7 +61,11 @@ struct decision {
  */
 void decide(const struct snapshot *s, const struct call *call, struct cedar_scratch *scratch, struct arena *a, struct decision *d);
 
-/* decide_listed(s, call, …): could a call of this tool be allowed or asked for with *some* arguments? For lists; errs on the side of showing. */
+/*
+ * decide_listed(s, call, scratch, a): could a call of this tool (or of "@resources", "@prompts") be allowed or asked for with *some* arguments, now?
+ * What call->arguments has of them is known (NULL: nothing), all others may be anything that the pinned schema and the grant allow. False: no
+ * arguments would pass. True: some may; relations between conditions of several policies are not looked at. Any thread; ${call} is of ${s}.
+ */
 bool decide_listed(const struct snapshot *s, const struct call *call, struct cedar_scratch *scratch, struct arena *a);
 
 /*

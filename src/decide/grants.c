@@ -89,6 +89,15 @@ first_broken(const struct grant *g, const struct call *call, struct arena *a)
     return NULL;
 }
 
+bool
+grant_admits(const struct grant *g, const struct call *call, struct arena *a)
+{
+    for (size_t i = 0; i < g->n_conditions; i++)
+        if (json_get(call->arguments, g->conditions[i].argument) && !condition_holds(&g->conditions[i], call, a))
+            return false;
+    return true;
+}
+
 static const char *const condition_words[] = {
     [COND_UNDER] = "must lie under",      [COND_IS] = "must be",
     [COND_ONE_OF] = "must be one of",     [COND_AT_MOST] = "must be at most",

@@ -26,7 +26,7 @@ cedar_id(const char *type, const char *id)
 
 /*
  * request_context(call, tier, with_input, scratch, out): the record `context`. E_ARGUMENTS when a number in the arguments cannot be
- * represented exactly. Without ${with_input}, `input` is left out: a policy that needs it errors, which lists take as "perhaps".
+ * represented exactly. Without ${with_input}, `input` and `origin` are left out: they are not known.
  */
 struct err
 request_context(const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch, const struct cedar_value **out) MUST_USE;
@@ -38,5 +38,14 @@ bool tool_leaves(const struct tool *tool);
 /* grants.c: why the writ's task does not let this call pass, or E_OK. ${where} gets the place to edit. */
 struct err grant_check(const struct task *task, const struct call *call, struct arena *a, struct place *where) MUST_USE;
 bool grant_covers(const struct grant *g, const struct call *call);
+/* grant_admits(g, call, a): do the conditions on those arguments hold that are given? The others may be anything yet. */
+bool grant_admits(const struct grant *g, const struct call *call, struct arena *a);
+
+/* decide_observed(s, call, d): is a refusal with the policies of ${d} only recorded, because the agent, the destination or they are observed? */
+bool decide_observed(const struct snapshot *s, const struct call *call, const struct decision *d);
+
+/* listing.c: for each tool the policies that can speak of it, so that a list looks at few. */
+bool listing_make(struct snapshot *s, struct cedar_error *why) MUST_USE;
+void listing_free(struct snapshot *s);
 
 #endif

@@ -14,6 +14,7 @@ snapshot_unref(struct snapshot *s)
 {
     if (s == NULL || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) != 0)
         return;
+    listing_free(s);
     cedar_engine_unref(s->engine);
     cedar_entities_unref(s->entities);
     estate_unref(s->estate);
@@ -98,15 +99,15 @@ snapshot_make(struct estate *estate, struct snapshot **out)
 {
     struct cedar_error why = {0};
     struct snapshot *s = calloc(1, sizeof *s);
-    bool ok = s && (s->entities = make_entities(estate, &why)) && compile(s, estate, &why);
+    if (s) {
+        s->refs = 1;
+        s->estate = estate_ref(estate);
+    }
+    bool ok = s && (s->entities = make_entities(estate, &why)) && compile(s, estate, &why) && listing_make(s, &why);
     if (!ok) {
-        if (s)
-            cedar_entities_unref(s->entities);
-        free(s);
+        snapshot_unref(s);
         return err_make(E_ESTATE, "the estate cannot be used in policies: %s", why.text[0] ? why.text : "out of memory");
     }
-    s->refs = 1;
-    s->estate = estate_ref(estate);
     *out = s;
     return err_ok();
 }

@@ -104,6 +104,7 @@ estate_unref(struct estate *e)
     if (e == NULL || __atomic_sub_fetch(&e->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     cedar_policies_unref(e->policies);
+    cedar_schema_unref(e->schema);
     struct arena arena = e->arena;
     free(e);
     arena_free(&arena);

@@ -182,6 +182,7 @@ struct estate {
     struct policy_tests *tests; /* policies/NAME.test.yaml */
     size_t n_tests;
     struct cedar_policies *policies; /* the estate's own and the built-in ones that it does not replace; ids are @id or file:number */
+    struct cedar_schema *schema;     /* what policies are validated by: policy_schema_text */
     uint8_t digest[32];              /* SHA-256 over all files, names and contents, in order: the version of the estate */
     char version[17];                /* its first 16 hex digits */
 };

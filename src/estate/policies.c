@@ -341,7 +341,7 @@ load_policies(struct loader *l, struct bytes builtin)
     }
     join_sets(l, sets, n);
     keep_tests(l);
-    cedar_schema_unref(schema);
+    l->estate->schema = schema;
     while (n--)
         cedar_policies_unref(sets[n]);
 }

@@ -19,7 +19,7 @@ report(const struct partial_case *c, uint64_t seed, const char *law)
 int
 main(int argc, char **argv)
 {
-    struct case_counts n = {0, 0, 0, 0, 0, 0, 0};
+    struct case_counts n = {.cases = 0};
     static struct partial_case c;
     uint64_t cases = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000, first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     for (uint64_t seed = first; seed < first + cases; seed++) {

@@ -12,7 +12,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct partial_case c;
-    struct case_counts n = {0, 0, 0, 0, 0, 0, 0};
+    struct case_counts n = {.cases = 0};
     struct dice d = {.state = 0x9e3779b97f4a7c15u, .bytes = data, .n = CHOICES};
     if (size <= CHOICES)
         return 0;

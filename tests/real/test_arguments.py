@@ -98,3 +98,67 @@ def test_null_dodges_no_policy_and_is_forwarded(box):
         assert "own.cedar" in str(why.value)
     finally:
         e.close()
+
+
+def listed(e):
+    c, r = e.post("box", "tools/list")
+    try:
+        return sorted(t["name"] for t in json.loads(r.read())["result"]["tools"])
+    finally:
+        c.close()
+
+
+TEXT = {"type": "object", "additionalProperties": False, "properties": {"path": {"type": "string"}, "n": {"type": ["integer", "null"]}}}
+LISTED = """permit (principal, action == Action::"box/some", resource) when { context.input has path && context.input.path like "/docs/*" };
+permit (principal, action == Action::"box/none", resource) when { context.input has path && context.tool.effect == "irreversible" };
+permit (principal == Agent::"other", action == Action::"box/others", resource);
+permit (principal, action == Action::"box/unless", resource);
+@id("own/unless") forbid (principal, action == Action::"box/unless", resource) unless { context.input has n && context.input.n < 10 };
+permit (principal, action == Action::"box/never", resource);
+@id("own/never") forbid (principal, action == Action::"box/never", resource) when { context.input has n || context.writ.depth < 5 };
+permit (principal, action == Action::"box/granted", resource) when { context.input has path && context.input.path == "/b" };
+permit (principal, action == Action::"box/asks", resource);
+@id("own/asks") @step_up("finance") forbid (principal, action == Action::"box/asks", resource);
+"""
+
+
+def test_a_tool_is_listed_where_some_arguments_would_pass(box):
+    names = ("some", "none", "others", "unless", "never", "granted", "asks")
+    h = box([{"name": n, "inputSchema": TEXT} for n in names], {n: "{ effect: write }" for n in names})
+    h.settings("builtin_policies: false\n")
+    h.task("work", {f"box/{n}": "{}" for n in names} | {"box/granted": "{ path: { one_of: [/a, /c] } }"})
+    h.agent("other", 64099, ["work"])
+    h.policy(LISTED)
+    e = Endpoint(h)
+    try:
+        assert listed(e) == ["asks", "some", "unless"]
+        # What is listed can be used with the right arguments only; what is not cannot be used with any.
+        assert "result" in e.call("box", "some", path="/docs/x") and "error" in e.call("box", "some", path="/etc/x")
+        assert "result" in e.call("box", "unless", n=3) and "error" in e.call("box", "unless", n=None)
+        for name in ("none", "others", "never", "granted", "asks"):
+            assert "error" in e.call("box", name, path="/a", n=1)
+        e.close()
+        h.task("work", {f"box/{n}": "{}" for n in names} | {"box/granted": "{ path: { one_of: [/a, /b] } }"})
+        h.policy(LISTED + 'forbid (principal, action == Action::"box/some", resource) when { context.input has path };')
+        e = Endpoint(h)
+        assert listed(e) == ["asks", "granted", "unless"]
+        assert "result" in e.call("box", "granted", path="/b")
+    finally:
+        e.close()
+
+
+def test_three_hundred_tools_and_a_thousand_policies(box):
+    names = [f"t{i:03}" for i in range(300)]
+    h = box([{"name": n, "inputSchema": TEXT} for n in names], {})
+    h.settings("builtin_policies: false\n")
+    lines = []
+    for i in range(1000):
+        tool = f'action == Action::"box/{names[i % 300]}"'
+        lines.append(f'permit (principal, {tool}, resource) when {{ context.input has path && context.input.path like "/{i}/*" }};' if i % 3 else
+                     f'forbid (principal, {tool}, resource) when {{ context.input has n && context.input.n > {i} || context.writ.depth < 1 }};')
+    h.policy("\n".join(lines))
+    e = Endpoint(h)
+    try:
+        assert listed(e) == [n for i, n in enumerate(names) if i % 3]
+    finally:
+        e.close()

@@ -418,6 +418,7 @@ static const struct slot slots[] = {{{"flag"}, 1, W_BOOL, true},
 struct plan {
     const struct cedar_value *value[LEAF_SLOTS]; /* NULL: not there */
     bool unknown[SLOTS], present[SLOTS];
+    bool rest; /* of context.input only what is known is known */
 };
 
 /* The kind expected, or one time in ${sides} any other, unless a schema says which. */
@@ -448,6 +449,10 @@ make_plan(struct dice *d, struct cedar_scratch *s, struct plan *p, unsigned shar
         p->unknown[i] = roll(d, 100) < share / rare;
         p->present[i] = roll(d, 3) == 0;
     }
+    p->rest = share && !p->unknown[SLOTS - 1] && !p->unknown[SLOTS - 2] && roll(d, 3) == 0;
+    for (size_t i = 0; p->rest && i < LEAF_SLOTS; i++)
+        if (slots[i].n == 2 && roll(d, 2))
+            p->value[i] = NULL;
 }
 
 /* Is slot ${i} below (or the same as) an unknown one? */
@@ -477,6 +482,8 @@ build(struct dice *d, struct cedar_scratch *s, const struct plan *p, const struc
             bool sure = p->unknown[i] && p->present[i];
             sure |= d && d->typed && slots[i].required;
             v = d && (sure || roll(d, 4)) ? some_value(d, s, some_kind(d, slots[i].kind, 3)) : NULL;
+        } else if (v == NULL && d && p->rest && at->n == 1) {
+            v = (d->typed && slots[i].required) || roll(d, 2) ? some_value(d, s, some_kind(d, slots[i].kind, 3)) : NULL;
         }
         if (v)
             cedar_record_put(s, record, str(slots[i].path[at->n]), (struct cedar_value *)(uintptr_t)v);
@@ -669,7 +676,7 @@ struct partial_case {
     struct world world;
     struct plan plan;
     struct cedar_partial_request request;
-    struct cedar_unknown unknown[SLOTS];
+    struct cedar_unknown unknown[SLOTS + 1];
     struct cedar_str paths[SLOTS][3];
     struct cedar_unknown_entity entities[WORLD];
     struct cedar_partial_options options;
@@ -686,7 +693,11 @@ list_unknowns(struct partial_case *c)
             continue;
         for (unsigned k = 0; k < slots[i].n; k++)
             c->paths[i][k] = str(slots[i].path[k]);
-        c->unknown[c->request.n_unknown++] = (struct cedar_unknown){c->paths[i], slots[i].n, c->plan.present[i]};
+        c->unknown[c->request.n_unknown++] = (struct cedar_unknown){c->paths[i], slots[i].n, c->plan.present[i], false};
+    }
+    if (c->plan.rest) {
+        static const struct cedar_str input = {"input", 5};
+        c->unknown[c->request.n_unknown++] = (struct cedar_unknown){&input, 1, false, true};
     }
     c->request.unknown = c->unknown;
 }
@@ -869,11 +880,13 @@ why_law(struct partial_case *c, const struct completion *x, size_t i, const stru
 }
 
 static inline const char *
-completion_law(struct partial_case *c, const struct cedar_partial_answer *a, const struct completion *x)
+completion_law(struct partial_case *c, const struct cedar_partial_answer *a, bool could, const struct completion *x)
 {
     struct outcomes o;
     if (!outcomes_of(c->policies, x->store, &x->request, c->options.fail_closed, c->each, &o))
         return "out of memory";
+    if (o.allowed && !could)
+        return "a completion is allowed that could not be";
     for (size_t i = 0; i < cedar_policies_count(c->policies); i++) {
         const char *wrong = policy_law(residual_of(a, i), o.part[i], o.error[i]);
         if (wrong == NULL)
@@ -952,7 +965,7 @@ queries_law(struct dice *d, struct partial_case *c, unsigned which)
 }
 
 struct case_counts {
-    unsigned long cases, refused, completions, policies, known, residual, decided;
+    unsigned long cases, refused, completions, policies, known, residual, decided, finer;
 };
 
 static inline const char *
@@ -964,8 +977,10 @@ case_laws(struct dice *d, struct partial_case *c, unsigned completions, struct c
     const char *wrong = NULL;
     if (!cedar_partial(c->policies, c->store, &c->request, &c->options, c->scratch, &a, &error))
         return strdup(error.text);
-    if (cedar_could_allow(c->policies, c->store, &c->request, &c->options, c->scratch, &error) != (a.decision != CEDAR_DENIES))
+    bool could = cedar_could_allow(c->policies, c->store, &c->request, &c->options, c->scratch, &error);
+    if ((could && a.decision == CEDAR_DENIES) || (!could && a.decision == CEDAR_ALLOWS))
         return "could_allow says something else";
+    n->finer += !could && a.decision == CEDAR_DEPENDS;
     if (!cedar_residual_policies(c->policies, &a, &rest, &error))
         return strdup(error.text);
     n->policies += cedar_policies_count(c->policies);
@@ -975,7 +990,7 @@ case_laws(struct dice *d, struct partial_case *c, unsigned completions, struct c
     n->decided += a.decision != CEDAR_DEPENDS;
     for (unsigned i = 0; i < completions && wrong == NULL; i++) {
         struct completion x = complete(d, c);
-        wrong = completion_law(c, &a, &x);
+        wrong = completion_law(c, &a, could, &x);
         wrong = wrong ? wrong : rest_law(c, rest, &x);
         cedar_entities_unref(x.store);
         cedar_scratch_reset(c->each);
