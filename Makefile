@@ -33,6 +33,9 @@ install: ## into PREFIX (/usr/local), below DESTDIR
 bench: ## CPU time per proxied call, beside nginx as a plain proxy; memory
 	@scripts/bench.sh
 
+bench-mcp: ## the same beside npm's MCP proxies and ToolHive; results of 1 KB, 100 KB, a stream of 10 MB
+	@scripts/bench-mcp.sh
+
 bench-cedar: ## CPU time per Cedar decision, beside the official engine (Rust) and cedar-go
 	@scripts/bench-cedar.sh
 

@@ -7,6 +7,6 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh core node python bench
 configure build
 build build
-ninja -C build tests/bench/bench_http tests/bench/bench_stub >>build/ninja.log || die "the benchmarks do not compile (build/ninja.log)"
+ninja -C build tests/bench/bench_stub >>build/ninja.log || die "the benchmarks do not compile (build/ninja.log)"
 export WRIT_BIN="$PWD/build/src/cli/writ" WRIT_NODE_MODULES="$PWD/build/node/node_modules"
-exec build/venv/bin/python tests/bench/gate.py build
+exec build/venv/bin/python tests/bench/gateway.py build

@@ -130,7 +130,7 @@ read_variable(struct loader *l, const struct yaml *y, const char *path, struct d
     if (value == NULL)
         return;
     if (value[0] && looks_secret(name))
-        warn(l, y, path, "looks like a secret in plain text; seal it (writ secret seal NAME) and write { secret: NAME }");
+        warn(l, y, path, "looks like a secret in plain text; seal it (writ destination seal) and write { secret: NAME }");
     char *both = arena_printf(&l->estate->arena, "%s=%s", name, value);
     l->memory = l->memory || both == NULL;
     d->env[(*n)++] = both;

@@ -108,7 +108,7 @@ static const struct field server[] = {
 const struct table table_server = {"destinations/NAME.yaml: server (either command or url)", server};
 
 static const struct field secret[] = {
-    {"secret", FIELD_NAME, AT(secret_file, secret), FIELD_REQUIRED, NULL, NULL, "name of a sealed secret (writ secret seal NAME)"},
+    {"secret", FIELD_NAME, AT(secret_file, secret), FIELD_REQUIRED, NULL, NULL, "name of a sealed secret (writ destination seal)"},
     {"prefix", FIELD_TEXT, AT(secret_file, prefix), 0, NULL, "", "text before it in a header, such as \"Bearer \""},
     END};
 const struct table table_secret = {"destinations/NAME.yaml: a sealed secret, below env or headers", secret};
