@@ -10,7 +10,7 @@ N ?= 1000000
 SEED ?= 1
 SETS ?= 4
 
-.PHONY: help build demo test check bench bench-cedar conformance install format asan tsan fuzz peers cedar-diff cedar-sets cedar-corpus cedar-coverage soak clean
+.PHONY: help build demo test check bench bench-mcp bench-cedar conformance install format asan tsan fuzz peers cedar-diff cedar-sets cedar-corpus cedar-coverage soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile

@@ -365,7 +365,7 @@ static const struct {
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: internal\nserver: { command: [/bin/true], env: { API_TOKEN: abc } }\ntools: {read: {effect: read}, write: {e"
      "ffect: write}, pay: {effect: write}}\n",
-     "warning: destinations/files.yaml:3: server.env.API_TOKEN: looks like a secret in plain text; seal it (writ secret seal NAME) and writ"
+     "warning: destinations/files.yaml:3: server.env.API_TOKEN: looks like a secret in plain text; seal it (writ destination seal) and writ"
      "e { secret: NAME }"},
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: internal\nserver: { command: [/bin/true], env: { API_TOKEN: { secret: t } } }\ntools: {read: {effect: read},"
@@ -378,7 +378,7 @@ static const struct {
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: internal\nserver: { command: [/bin/true], env: { API_TOKEN: { secert: t } } }\ntools: {read: {effect: read},"
      " write: {effect: write}, pay: {effect: write}}\n",
-     "destinations/files.yaml:3: server.env.API_TOKEN.secret: missing: name of a sealed secret (writ secret seal NAME)\ndestinations/files."
+     "destinations/files.yaml:3: server.env.API_TOKEN.secret: missing: name of a sealed secret (writ destination seal)\ndestinations/files."
      "yaml:3: server.env.API_TOKEN.secert: unknown key; did you mean 'secret'?"},
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: internal\nserver: { command: [/bin/true], env: { 1A: x } }\ntools: {read: {effect: read}, write: {effect: wr"
