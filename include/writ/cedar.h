@@ -246,6 +246,15 @@ bool cedar_schema_parse_json(struct cedar_str text, const char *name, struct ced
 struct cedar_schema *cedar_schema_ref(struct cedar_schema *s);
 void cedar_schema_unref(struct cedar_schema *s); /* NULL is fine */
 struct cedar_str cedar_schema_name(const struct cedar_schema *s);
+/*
+ * cedar_schema_warnings(s, n): the official warnings about names that hide others, in the order of the text; a schema in JSON has none. The
+ * place is that of the name which hides. They live as long as the schema.
+ */
+struct cedar_schema_warning {
+    struct cedar_str message;
+    unsigned line, column;
+};
+const struct cedar_schema_warning *cedar_schema_warnings(const struct cedar_schema *s, size_t *n);
 
 /*
  * cedar_schema_convert(text, from, to, out, error): from one form to another, or, with both the same, to its usual layout. Names need not

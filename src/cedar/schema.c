@@ -20,7 +20,9 @@ read_into(struct cedar_schema *s, source_reader *read, struct cedar_str text, co
     if (!read(&s->a, text, &source, error))
         return false;
     s->source = source;
-    return schema_resolve(s, source, error);
+    if (!schema_resolve(s, source, error))
+        return false;
+    return read != schema_source_parse || schema_warn(s, source) || error_memory(error);
 }
 
 static bool

@@ -85,7 +85,12 @@ struct cedar_schema {
     size_t n_action_types;
     struct cedar_str file; /* what it was parsed under */
     const struct schema_source *source;
+    const struct cedar_schema_warning *warnings; /* by place */
+    size_t n_warnings;
 };
+
+/* schema_warn(s, source): fill in the warnings, in schema_warnings.c. False: out of memory. */
+bool schema_warn(struct cedar_schema *s, const struct schema_source *source);
 
 /* NULL when the schema does not declare it. The type of an action (A::Action) is no declared entity type. */
 const struct schema_entity *schema_find_entity(const struct cedar_schema *s, struct cedar_str name);

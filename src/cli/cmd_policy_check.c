@@ -15,6 +15,20 @@ note(const struct policy_world *w, const struct cedar_finding *f, struct finding
                   f->help.n ? f->help.at : "");
 }
 
+/* What the schema itself may be meant differently in. */
+static void
+look_at_schema(const struct cedar_schema *s, struct findings *out)
+{
+    size_t n = 0;
+    const struct cedar_schema_warning *w = s ? cedar_schema_warnings(s, &n) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        struct cedar_str file = cedar_schema_name(s);
+        char name[128];
+        snprintf(name, sizeof name, "%.*s", (int)(file.n < 127 ? file.n : 127), file.at);
+        findings_note(out, FINDING_WARNING, name, (int)w[i].line, "%.*s", (int)(w[i].message.n < 300 ? w[i].message.n : 300), w[i].message.at);
+    }
+}
+
 /* What the validator says already, the lint need not repeat. */
 static bool
 spoken(const struct cedar_findings *found, size_t policy)
@@ -32,6 +46,7 @@ look(struct policy_world *w, struct findings *out)
     struct cedar_error error = {0};
     bool ok =
         (w->schema == NULL || cedar_validate(w->policies, w->schema, NULL, &found, &error)) && cedar_lint(w->policies, w->schema, &lint, &error);
+    look_at_schema(w->schema, out);
     for (size_t i = 0; found && i < found->n; i++)
         note(w, &found->at[i], out);
     for (size_t i = 0; lint && i < lint->n; i++)

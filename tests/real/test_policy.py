@@ -90,6 +90,9 @@ def test_check_shows_the_place(plain):
     code, out, _ = writ("policy", "check", "wrong.cedar", "--schema", "s.cedarschema", "--json", cwd=plain)
     found = json.loads(out)["findings"]
     assert code == 1 and found[0]["line"] == 3 and "did you mean `public`" in found[0]["text"]
+    (plain / "s2.cedarschema").write_text(SCHEMA + "entity Kind;\ntype Kind = Long;\n")  # the official warning about the schema, with its place
+    code, out, _ = writ("policy", "check", "p.cedar", "--schema", "s2.cedarschema", cwd=plain)
+    assert code == 0 and "s2.cedarschema:4: warning: The common type name Kind shadows an entity name" in out and "1 warning" in out
     (plain / "dead.cedar").write_text("forbid (principal, action, resource) when { 1 == 2 };\n")
     code, out, _ = writ("policy", "check", "dead.cedar", cwd=plain)
     assert code == 0 and "1 warning" in out

@@ -50,6 +50,41 @@ test_resolved(void **state)
     cedar_schema_unref(s);
 }
 
+/* Names that hide others, as schemaToJson of the official build warns of them. */
+static void
+test_warnings(void **state)
+{
+    static const struct {
+        const char *message;
+        unsigned line, column;
+    } wanted[] = {
+        {"The common type name A shadows an entity name", 1, 16},
+        {"The name `Long` shadows a builtin Cedar name. You'll have to refer to the builtin as `__cedar::Long`.", 1, 33},
+        {"The name `ipaddr` shadows a builtin Cedar name. You'll have to refer to the builtin as `__cedar::ipaddr`.", 2, 20},
+        {"The name `decimal` shadows a builtin Cedar name. You'll have to refer to the builtin as `__cedar::decimal`.", 2, 42},
+        {"The name `Bool` shadows a builtin Cedar name. You'll have to refer to the builtin as `__cedar::Bool`.", 2, 51},
+        {"The common type name E shadows an entity name", 3, 6},
+        {"The name `String` shadows a builtin Cedar name. You'll have to refer to the builtin as `__cedar::String`.", 4, 8},
+    };
+    struct cedar_schema *s = load("entity A; type A = Long; entity Long;\n"
+                                  "namespace N { type ipaddr = Long; entity decimal, Bool, Boolean; entity E enum [\"x\"];\n"
+                                  "type E = String; }\n"
+                                  "entity String;");
+    struct cedar_error e;
+    size_t n;
+    const struct cedar_schema_warning *w = cedar_schema_warnings(s, &n);
+    (void)state;
+    assert_int_equal(n, sizeof wanted / sizeof *wanted);
+    for (size_t i = 0; i < n; i++)
+        if (!str_is(w[i].message, wanted[i].message) || w[i].line != wanted[i].line || w[i].column != wanted[i].column)
+            fail_msg("%u:%u: %.*s", w[i].line, w[i].column, (int)w[i].message.n, w[i].message.at);
+    cedar_schema_unref(s);
+    assert_true(cedar_schema_parse_json(STR("{\"\":{\"entityTypes\":{\"Long\":{}},\"actions\":{}}}"), "test", &s, &e));
+    cedar_schema_warnings(s, &n);
+    assert_int_equal(n, 0);
+    cedar_schema_unref(s);
+}
+
 static void
 test_refusals(void **state)
 {
@@ -265,7 +300,7 @@ int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resolved),      cmocka_unit_test(test_refusals), cmocka_unit_test(test_depth_is_bounded), cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_resolved),      cmocka_unit_test(test_warnings), cmocka_unit_test(test_refusals), cmocka_unit_test(test_depth_is_bounded), cmocka_unit_test(test_forms),
         cmocka_unit_test(test_json_refusals), cmocka_unit_test(test_entities), cmocka_unit_test(test_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
