@@ -33,6 +33,21 @@ convert(struct cedar_str text, bool json, struct cedar_output *out, struct cedar
     return ok;
 }
 
+static void
+put_json(struct buf *b, bool from_json, struct bytes result)
+{
+    json_open(b, '{');
+    json_member_str(b, "from", from_json ? "json" : "cedar");
+    json_member_str(b, "to", from_json ? "cedar" : "json");
+    json_key(b, "result");
+    if (from_json)
+        json_put_text(b, result);
+    else
+        buf_put(b, result); /* it is JSON */
+    json_close(b, '}');
+    buf_putc(b, '\n');
+}
+
 struct err
 cmd_policy_convert(struct cli *c)
 {
@@ -47,9 +62,13 @@ cmd_policy_convert(struct cli *c)
     enum cedar_schema_form from = json ? CEDAR_SCHEMA_JSON : CEDAR_SCHEMA_CEDAR, to = json ? CEDAR_SCHEMA_CEDAR : CEDAR_SCHEMA_JSON;
     if (given(c, "schema") ? !cedar_schema_convert(in, from, to, &out, &error) : !convert(in, json, &out, &error))
         return policy_syntax(c, c->words[0], text, &error);
-    buf_put(&b, bytes_make(out.at, out.n));
-    if (out.n && out.at[out.n - 1] != '\n')
-        buf_putc(&b, '\n');
+    if (c->json) {
+        put_json(&b, json, bytes_make(out.at, out.n));
+    } else {
+        buf_put(&b, bytes_make(out.at, out.n));
+        if (out.n && out.at[out.n - 1] != '\n')
+            buf_putc(&b, '\n');
+    }
     cedar_output_free(&out);
     return output_send(c, &b);
 }

@@ -37,8 +37,31 @@ replace(struct cli *c, const char *path, struct bytes text)
     return e;
 }
 
+enum way { SHOW, LOOK, WRITE };
+
+/* What became of one file, for people and for programs. */
+static void
+put_result(struct cli *c, struct buf *b, const char *path, enum way way, bool differs, struct bytes text)
+{
+    if (c->json) {
+        json_item(b);
+        json_open(b, '{');
+        json_member_str(b, "file", path);
+        json_member_bool(b, "differs", differs);
+        if (way == SHOW)
+            json_member_text(b, "text", text);
+        json_close(b, '}');
+    } else if (way == SHOW) {
+        buf_put(b, text);
+    } else if (differs) {
+        buf_puts(b, way == LOOK ? "not formatted: " : "formatted: ");
+        output_clean(b, bytes_str(path), false);
+        buf_putc(b, '\n');
+    }
+}
+
 static struct err
-format_file(struct cli *c, const char *path, unsigned width, struct buf *out, bool *differs)
+format_file(struct cli *c, const char *path, unsigned width, enum way way, struct buf *b)
 {
     struct cedar_output formatted = {NULL, 0};
     struct cedar_error error = {0};
@@ -48,11 +71,12 @@ format_file(struct cli *c, const char *path, unsigned width, struct buf *out, bo
     if (!cedar_format((struct cedar_str){text.n ? (const char *)text.at : "", text.n}, width, 2, &formatted, &error))
         return policy_syntax(c, path, text, &error);
     struct bytes now = bytes_make(formatted.at, formatted.n);
-    *differs = !bytes_eq(now, text);
-    if (given(c, "check") == NULL && given(c, "write") == NULL)
-        buf_put(out, now);
-    else if (*differs && given(c, "write") && strcmp(path, "-") != 0)
+    bool differs = !bytes_eq(now, text);
+    if (differs && way == WRITE && strcmp(path, "-") != 0)
         e = replace(c, path, now);
+    put_result(c, b, path, way, differs, now);
+    if (differs && way == LOOK)
+        c->status = 1;
     cedar_output_free(&formatted);
     return e;
 }
@@ -62,23 +86,18 @@ cmd_policy_format(struct cli *c)
 {
     uint64_t width;
     struct buf b = buf_make(OUTPUT_MAX);
-    bool check = given(c, "check") != NULL, write = given(c, "write") != NULL;
+    struct err e = err_ok();
+    enum way way = given(c, "check") ? LOOK : given(c, "write") ? WRITE : SHOW;
     TRY(given_number(c, "width", 80, 1000, &width));
-    if (check && write)
+    if (given(c, "check") && given(c, "write"))
         return err_make(E_USAGE, "--check looks and --write changes; give one of them");
-    for (size_t i = 0; i < c->n_words; i++) {
-        bool differs = false;
-        struct err e = format_file(c, c->words[i], (unsigned)width, &b, &differs);
-        if (err_failed(e)) {
-            buf_free(&b);
-            return e;
-        }
-        if (!differs || (!check && !write))
-            continue;
-        buf_puts(&b, check ? "not formatted: " : "formatted: ");
-        output_clean(&b, bytes_str(c->words[i]), false);
-        buf_putc(&b, '\n');
-        c->status = check ? 1 : 0;
-    }
-    return output_send(c, &b);
+    if (c->json)
+        json_open(&b, '{'), json_key(&b, "files"), json_open(&b, '[');
+    for (size_t i = 0; i < c->n_words && !err_failed(e); i++)
+        e = format_file(c, c->words[i], (unsigned)width, way, &b);
+    if (c->json)
+        json_close(&b, ']'), json_close(&b, '}'), buf_putc(&b, '\n');
+    if (err_failed(e))
+        buf_free(&b);
+    return err_failed(e) ? e : output_send(c, &b);
 }

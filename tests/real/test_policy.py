@@ -148,6 +148,29 @@ def test_format_looks_or_writes(plain):
     assert "// all" in (plain / "loose.cedar").read_text()
 
 
+def test_format_and_convert_answer_in_json(plain):
+    (plain / "loose.cedar").write_text("permit(principal,action,resource); // all\n")
+    code, out, _ = writ("policy", "format", "--json", "loose.cedar", "p.cedar", cwd=plain)
+    files = json.loads(out)["files"]
+    assert code == 0 and [f["file"] for f in files] == ["loose.cedar", "p.cedar"] and files[0]["differs"] and "// all" in files[0]["text"]
+    code, out, _ = writ("policy", "format", "--json", "--check", "loose.cedar", cwd=plain)
+    assert code == 1 and json.loads(out) == {"files": [{"file": "loose.cedar", "differs": True}]}
+    assert json.loads(writ("policy", "format", "--json", "--write", "loose.cedar", cwd=plain)[1])["files"][0]["differs"]
+    code, out, _ = writ("policy", "format", "--json", "--check", "loose.cedar", cwd=plain)
+    assert code == 0 and json.loads(out) == {"files": [{"file": "loose.cedar", "differs": False}]}
+    (plain / "bad.cedar").write_text("permit(\n")
+    code, _, err = writ("policy", "format", "--json", "bad.cedar", cwd=plain)
+    assert code and "bad.cedar" in json.loads(err)["error"]["text"]
+    code, out, _ = writ("policy", "convert", "--json", "p.cedar", cwd=plain)
+    answer = json.loads(out)
+    assert code == 0 and (answer["from"], answer["to"]) == ("cedar", "json") and len(answer["result"]["staticPolicies"]) == 2
+    (plain / "p.json").write_text(json.dumps(answer["result"]))
+    answer = json.loads(writ("policy", "convert", "--json", "p.json", cwd=plain)[1])
+    assert (answer["from"], answer["to"]) == ("json", "cedar") and answer["result"].startswith("permit")
+    answer = json.loads(writ("policy", "convert", "--json", "--schema", "s.cedarschema", cwd=plain)[1])
+    assert "Doc" in answer["result"][""]["entityTypes"]
+
+
 def test_who_can_in_plain_cedar(plain):
     code, out, _ = writ("policy", "who-can", 'Action::"view"', 'Doc::"d"', "--policies", "p.cedar", "--entities", "e.json", "--json", cwd=plain)
     who = {w["who"]: w["can"] for w in json.loads(out)["who"]}

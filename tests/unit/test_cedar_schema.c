@@ -300,8 +300,9 @@ int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resolved),      cmocka_unit_test(test_warnings), cmocka_unit_test(test_refusals), cmocka_unit_test(test_depth_is_bounded), cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_json_refusals), cmocka_unit_test(test_entities), cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_resolved),         cmocka_unit_test(test_warnings), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_depth_is_bounded), cmocka_unit_test(test_forms),    cmocka_unit_test(test_json_refusals),
+        cmocka_unit_test(test_entities),         cmocka_unit_test(test_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
