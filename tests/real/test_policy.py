@@ -160,7 +160,7 @@ def test_format_and_convert_answer_in_json(plain):
     assert code == 0 and json.loads(out) == {"files": [{"file": "loose.cedar", "differs": False}]}
     (plain / "bad.cedar").write_text("permit(\n")
     code, _, err = writ("policy", "format", "--json", "bad.cedar", cwd=plain)
-    assert code and "bad.cedar" in json.loads(err)["error"]["text"]
+    assert code and "bad.cedar" in json.loads(err)["error"]["detail"]
     code, out, _ = writ("policy", "convert", "--json", "p.cedar", cwd=plain)
     answer = json.loads(out)
     assert code == 0 and (answer["from"], answer["to"]) == ("cedar", "json") and len(answer["result"]["staticPolicies"]) == 2
