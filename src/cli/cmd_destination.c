@@ -6,8 +6,29 @@
 #include "decide/decide.h"
 #include "estate/estate.h"
 
+#define STATES_MS 1000
+
+/* How each is doing, where the server runs and says so; NULL otherwise: the list is from the files alone then. */
+static const struct json *
+ask_states(struct cli *c)
+{
+    struct json *answer = NULL;
+    struct api_request q = {.face = FACE_ADMIN, .method = "GET", .target = "/v1/status", .timeout_ms = STATES_MS};
+    struct err e = api_call(c, &q, &answer);
+    return err_failed(e) ? NULL : json_get(answer, "destinations");
+}
+
+static struct bytes
+state_of(const struct json *states, const char *id)
+{
+    for (const struct json *s = states ? states->child : NULL; s; s = s->next)
+        if (bytes_is(json_text(s, "destination"), id))
+            return json_text(s, "state");
+    return states ? BYTES("unused") : (struct bytes){NULL, 0};
+}
+
 static void
-put_json(struct buf *b, const struct estate *e)
+put_json(struct buf *b, const struct estate *e, const struct json *states)
 {
     json_open(b, '{');
     json_key(b, "destinations");
@@ -25,6 +46,8 @@ put_json(struct buf *b, const struct estate *e)
         json_member_int(b, "tools", (int64_t)d->n_tools);
         if (d->pin_server)
             json_member_str(b, "server", d->pin_server);
+        if (states)
+            json_member_text(b, "state", state_of(states, d->id));
         json_close(b, '}');
     }
     json_close(b, ']');
@@ -33,10 +56,10 @@ put_json(struct buf *b, const struct estate *e)
 }
 
 static void
-put_table(struct cli *c, struct buf *b, const struct estate *e)
+put_table(struct cli *c, struct buf *b, const struct estate *e, const struct json *states)
 {
-    static const char *const head[] = {"DESTINATION", "KIND", "OWNER", "SENSITIVITY", "INTEGRITY", "TOOLS", "PINNED SERVER"};
-    struct grid g = grid_make(&c->arena, 7);
+    static const char *const head[] = {"DESTINATION", "KIND", "OWNER", "SENSITIVITY", "INTEGRITY", "TOOLS", "PINNED SERVER", "STATE"};
+    struct grid g = grid_make(&c->arena, states ? 8 : 7);
     char tools[64];
     if (e->n_destinations == 0) {
         buf_puts(b, "the estate declares no destination\n");
@@ -56,6 +79,8 @@ put_table(struct cli *c, struct buf *b, const struct estate *e)
         grid_add(&g, bytes_str(integrity_names[d->integrity]));
         grid_add(&g, bytes_str(d->pinned ? tools : "not pinned"));
         grid_add(&g, bytes_str(d->pin_server ? d->pin_server : "-"));
+        if (states)
+            grid_add(&g, state_of(states, d->id));
     }
     grid_put(&g, b, output_colour(STDOUT_FILENO));
 }
@@ -72,10 +97,11 @@ cmd_destination_list(struct cli *c)
     findings_free(&f);
     if (err_failed(e))
         return err_wrap(e, "%.100s (`writ check` says more)", dir);
+    const struct json *states = ask_states(c);
     if (c->json)
-        put_json(&b, estate);
+        put_json(&b, estate, states);
     else
-        put_table(c, &b, estate);
+        put_table(c, &b, estate, states);
     estate_unref(estate);
     return output_send(c, &b);
 }

@@ -77,8 +77,8 @@ put_observed(struct buf *b, const struct json *list, bool colour)
 static void
 put_destinations(struct cli *c, struct buf *b, const struct json *list, bool colour)
 {
-    static const char *const head[] = {"DESTINATION", "PROTOCOL", "SERVERS", "FAILURES", "LAST ERROR"};
-    struct grid g = grid_make(&c->arena, 5);
+    static const char *const head[] = {"DESTINATION", "STATE", "PROTOCOL", "SERVERS", "FAILURES", "LAST ERROR"};
+    struct grid g = grid_make(&c->arena, 6);
     char number[2][24];
     if (list == NULL || list->count == 0)
         return;
@@ -87,6 +87,7 @@ put_destinations(struct cli *c, struct buf *b, const struct json *list, bool col
         snprintf(number[0], sizeof number[0], "%lld", (long long)json_whole(d, "servers"));
         snprintf(number[1], sizeof number[1], "%lld", (long long)json_whole(d, "failures"));
         grid_add(&g, json_text(d, "destination"));
+        grid_add(&g, json_text(d, "state"));
         grid_add(&g, json_text(d, "protocol"));
         grid_add(&g, bytes_str(number[0]));
         grid_add(&g, bytes_str(number[1]));

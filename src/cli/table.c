@@ -284,9 +284,10 @@ const struct command commands[] = {
     {"destination list",
      "",
      "list the destinations of the estate and their pins",
-     "From the files alone; the server need not run.",
+     "From the files; the server need not run. Where it runs and you may ask it, STATE says how each destination is doing: up, late (it has not "
+     "answered in time), down, or unused since the server started.",
      none,
-     COMMON_JSON | COMMON_ESTATE,
+     COMMON_ALL,
      {"writ destination list"},
      cmd_destination_list},
     {"destination pin",

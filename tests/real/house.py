@@ -220,7 +220,8 @@ class Lines:
 
     def __init__(self, house, destination, uid=READER, args=(), modern=False):
         user = {"user": uid, "group": uid, "extra_groups": []} if IS_ROOT else {}
-        self.process = subprocess.Popen([WRIT, "mcp", destination, "--run-dir", house.run, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        named = [destination] if destination else []  # none: all that the task grants
+        self.process = subprocess.Popen([WRIT, "mcp", *named, "--run-dir", house.run, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, cwd="/", **user)
         self.modern, self.next = modern, 0
         self.notes = []

@@ -147,6 +147,17 @@ gate_probe(struct gate *g, const struct destination *d, gate_probed *done, void 
     return e;
 }
 
+/* How a destination is doing, as far as it has been used since the server started. */
+static const char *
+route_state(const struct route *r)
+{
+    if (r->failures || r->down)
+        return "down";
+    if (r->late)
+        return "late";
+    return r->era == ERA_UNKNOWN && r->servers == 0 ? "unused" : "up";
+}
+
 void
 gate_json(struct gate *g, struct buf *b)
 {
@@ -159,7 +170,8 @@ gate_json(struct gate *g, struct buf *b)
         json_member_str(b, "protocol", eras[r->era]);
         json_member_int(b, "servers", r->servers);
         json_member_int(b, "failures", r->failures);
-        if (r->failures)
+        json_member_str(b, "state", route_state(r));
+        if (r->failures || r->down || r->late)
             json_member_str(b, "last_error", r->last_error);
         json_close(b, '}');
     }

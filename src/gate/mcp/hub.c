@@ -163,8 +163,12 @@ hub_failed(struct member *m, const char *why, bool late)
     m->late |= late;
     m->down |= !late;
     snprintf(m->why, sizeof m->why, "%s", why);
-    if (r && late)
-        r->late = true;
+    if (r) {
+        r->late |= late;
+        r->down |= !late;
+        if (r->failures == 0)
+            snprintf(r->last_error, sizeof r->last_error, "%s", why);
+    }
     hub_retry(m->hub);
 }
 
@@ -177,7 +181,7 @@ hub_works(struct member *m)
     m->started = true;
     m->late = m->down = false;
     if (r)
-        r->late = false;
+        r->late = r->down = false;
     if (!back)
         return;
     h->retry_after_ms = RETRY_FIRST_MS;

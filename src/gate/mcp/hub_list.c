@@ -65,13 +65,14 @@ ask(struct part *p, const char *method, struct bytes raw, struct bytes cursor)
 
 /* A part of the hub's own. False when the member is left out: it owes an answer already, or there is no memory. */
 static struct part *
-own_part(struct work *w, struct member *m)
+own_part(struct work *w, struct member *m, enum hub_list kind)
 {
     struct part *p = hub_part(w, m);
     if (p == NULL)
         return NULL;
     bool ready = m->session->link && m->session->link->state == LINK_READY, wait = w->d && !m->late && !m->down;
     p->own = true;
+    p->kind = kind;
     p->until_ms = wait ? hub_now_ms(m->hub) + (m->started && ready ? HUB_LIST_MS : HUB_START_MS) : 0;
     if ((m->late || m->down) && m->under_way) {
         snprintf(p->missing, sizeof p->missing, "%s", m->why);
@@ -85,7 +86,7 @@ own_part(struct work *w, struct member *m)
 void
 hub_own_ask(struct work *w, struct member *m, const char *method, struct bytes params)
 {
-    struct part *p = own_part(w, m);
+    struct part *p = own_part(w, m, w->kind);
     if (p)
         ask(p, method, params, (struct bytes){NULL, 0});
 }
@@ -93,11 +94,9 @@ hub_own_ask(struct work *w, struct member *m, const char *method, struct bytes p
 void
 hub_list_ask(struct work *w, struct member *m, enum hub_list kind)
 {
-    struct part *p = own_part(w, m);
-    if (p == NULL)
-        return;
-    p->kind = kind;
-    ask(p, hub_lists[kind].method, (struct bytes){NULL, 0}, (struct bytes){NULL, 0});
+    struct part *p = own_part(w, m, kind);
+    if (p)
+        ask(p, hub_lists[kind].method, (struct bytes){NULL, 0}, (struct bytes){NULL, 0});
 }
 
 /* ------------------------------------------------------------------------------------------------------------ answers */
@@ -272,7 +271,7 @@ put_missing(struct buf *b, const struct work *w)
 {
     bool any = false;
     for (const struct part *p = w->parts; p; p = p->next) {
-        if (p->answered)
+        if (p->answered || p->kind != w->kind)
             continue;
         if (!any) {
             json_key(b, "_meta");
@@ -339,7 +338,7 @@ merged(struct work *w)
     bool began = read_cursor(w->hub, json_text(d->rpc.params, "cursor"), &g) && g.from.n == 0;
     for (const struct part *p = w->parts; p; p = p->next) {
         began |= bytes_is(g.from, p->member->prefix);
-        if (began)
+        if (began && p->kind == w->kind)
             merge_part(&g, p);
     }
     json_open(&b, '{');
@@ -378,12 +377,16 @@ hub_list(struct down *d)
     struct work *w = hub_work(h, d);
     if (w == NULL)
         return;
+    enum hub_list other = g.kind == HUB_RESOURCES ? HUB_TEMPLATES : g.kind == HUB_TEMPLATES ? HUB_RESOURCES : g.kind; /* whose a URI is: both say */
     w->kind = g.kind;
     w->answer = hub_list_answer;
     w->settled = merged;
-    for (size_t i = 0; i < h->n && !w->over; i++)
+    for (size_t i = 0; i < h->n && !w->over; i++) {
         if (h->members[i].grants[g.kind])
             hub_list_ask(w, &h->members[i], g.kind);
+        if (h->members[i].grants[g.kind] && other != g.kind && !w->over)
+            hub_list_ask(w, &h->members[i], other);
+    }
     hub_filled(w);
 }
 

@@ -165,6 +165,8 @@ link_request(struct link *l, struct down *d, struct bytes params, void (*answer)
 {
     if (l->state != LINK_READY)
         return l->state == LINK_DEAD ? l->why_dead : err_make(E_STATE, "the server has not started yet");
+    if (link_list_kept(l, d, answer))
+        return err_ok();
     struct pending *p = pending_make(l, d->rpc.method);
     if (p == NULL)
         return err_make(E_MEMORY, "no memory for a request");
@@ -177,6 +179,7 @@ link_request(struct link *l, struct down *d, struct bytes params, void (*answer)
     }
     p->down = down_ref(d);
     p->answer = answer;
+    p->changes = l->changes;
     p->listen = bytes_is(d->rpc.method, "subscriptions/listen");
     d->pending = p;
     send_pending(l, p);
@@ -251,7 +254,10 @@ received_response(struct link *l, const struct rpc *m)
     }
     struct down *d = down_ref(p->down);
     void (*answer)(struct down *, const struct rpc *) = p->answer;
+    unsigned changes = p->changes;
     link_forget(l, p);
+    if (changes == l->changes)
+        link_list_keep(l, d, m);
     answer(d, m);
     down_unref(d);
 }
@@ -289,8 +295,10 @@ link_received(struct link *l, struct bytes message, struct pending *about)
         struct down *d = about ? about->down : NULL;
         if (d == NULL && m.kind == RPC_NOTIFICATION)
             d = bytes_is(m.method, "notifications/progress") ? about_progress(l, &m) : about_subscription(l, &m);
-        if (l->state == LINK_READY)
+        if (l->state == LINK_READY) {
+            link_lists_noted(l, m.method);
             link_pins_noted(l, m.method);
+        }
         if (l->session && l->state == LINK_READY)
             session_from_server(l->session, d, &m);
     }
@@ -411,6 +419,7 @@ link_unref(struct link *l)
         writ_unref(g->config.writs, l->writ);
     snapshot_unref(l->snapshot);
     link_pins_free(l);
+    link_lists_free(l);
     arena_free(&l->arena);
     free(l);
     gate_maybe_closed(g);

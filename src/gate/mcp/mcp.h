@@ -11,6 +11,7 @@
  *   hub.c, hub_*.c         several destinations behind one address (hub.h)
  *   link.c                 one conversation with one real server: ids, who waits for what, its end
  *   link_start.c           how it begins: era, what the server says of itself
+ *   link_lists.c           lists of the server, kept for a hub
  *   link_pins.c            what that server offers, against its pin
  *   link_stdio.c, link_http.c  its two transports
  *
@@ -52,7 +53,7 @@ struct route {
     unsigned failures;      /* in a row */
     uint64_t failed_ns;     /* when the last one was */
     char last_error[240];
-    bool late;              /* somebody gave up waiting for it, and it has not answered since */
+    bool late, down;        /* a hub gave up waiting for it; it failed; and it has not answered a hub since */
 };
 
 struct hub_key { /* seals what members hand to clients; made when it is first needed */
@@ -237,6 +238,7 @@ struct pending {
     char method_text[64];
     struct bytes method; /* for its header */
     bool listen;
+    unsigned changes;           /* of the link, when it was asked */
 };
 
 struct link_transport {
@@ -282,6 +284,9 @@ struct link {
     /* The pin check: names of tools that are live as they were pinned. */
     bool *verified;            /* one for each tool of the destination */
     struct buf tools;          /* probe: the pages of tools/list, as one JSON array without brackets */
+    struct kept_list *kept;    /* link_lists.c */
+    size_t kept_bytes, n_kept;
+    unsigned changes;          /* of lists, that the server told */
     link_ready_fn *on_ready;
     void *on_ready_ctx;
 };
@@ -312,6 +317,12 @@ void link_forget(struct link *l, struct pending *p);
 /* link_start.c */
 void link_start(struct link *l, const struct rpc *client);
 void link_start_died(struct link *l);
+
+/* link_lists.c: lists for a hub. link_list_kept: answer ${d} with what is kept. link_list_keep: it was answered with ${m}. */
+bool link_list_kept(struct link *l, struct down *d, void (*answer)(struct down *d, const struct rpc *answer));
+void link_list_keep(struct link *l, const struct down *d, const struct rpc *m);
+void link_lists_noted(struct link *l, struct bytes method);
+void link_lists_free(struct link *l);
 
 /* link_pins.c: what the server offers now against what was pinned. */
 struct err link_pins_make(struct link *l) MUST_USE;
