@@ -55,7 +55,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (20)
 conformance: ## the official MCP conformance suite through the gateway, both revisions, HTTP and stdio upstreams; each permit taken away in turn
 	@scripts/conformance.sh
 
-peers: ## Cedar: the published corpus from the folder CEDAR_DATA, then N (1,000,000) generated calls and large sets beside the official engine
+peers: ## Cedar: all that the folder CEDAR_DATA has to compare with (corpus, findings, schemas, tools), partial evaluation, then N (1,000,000) generated calls and large sets beside the official engine
 	@N="$(N)" scripts/peers.sh
 
 cedar-diff: ## N (1,000,000) generated calls to our Cedar engine and to the official one, from SEED (1), every answer compared

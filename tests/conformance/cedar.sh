@@ -1,8 +1,7 @@
 #!/bin/sh
 # The official Cedar corpus, the handwritten cases, the probes and the forms of policies against our engine.
 #   cedar.sh [DATA]     DATA holds corpus-tests.tar.gz, handwritten-tests.tar.gz, probes.txt, golden-4.13.0.jsonl.gz
-#                       (default: ../shared/data/cedar beside the repository). CEDAR_BUILD names the build whose libraries are run
-#                       (default: build; it is built when it is not there).
+#                       (default: ../shared/data/cedar beside the repository)
 set -eu
 
 repo=$(cd "$(dirname "$0")/../.." && pwd)
@@ -12,20 +11,14 @@ if [ ! -f "$data/corpus-tests.tar.gz" ]; then
     exit 0
 fi
 
-build=${CEDAR_BUILD:-$repo/build}
-[ -f "$build/src/cedar/libcedar.a" ] || "$repo/scripts/build.sh"
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 3' INT TERM
+. "$repo/tests/conformance/cedar_lib.sh"
 
 # run PROGRAM ARGUMENT…: compile tests/conformance/PROGRAM.c against the libraries and run it; what fails is remembered.
 result=0
 run() {
     program=$1
     shift
-    ${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O2 -I"$repo/src" -I"$repo/include" -o "$work/$program" "$repo/tests/conformance/$program.c" \
-        "$build/src/cedar/libcedar.a" "$build/src/base/libbase.a"
+    compile "$program"
     "$work/$program" "$@" || result=$?
 }
 

@@ -2,7 +2,7 @@
 """Partial evaluation against the official isAuthorizedPartial: principal, action or resource unknown without a type.
 
 cedar_partial_official.py ANSWER ORACLE [CASES [SEED]]
-  ANSWER  the program of cedar_partial_answer.c;  ORACLE  a script that answers {"op": "partial", ...} lines ("node oracle.mjs serve")
+  ANSWER  the program of cedar_partial_answer.c;  ORACLE  the command of cedar_oracle.mjs ("node cedar_oracle.mjs", with CEDAR_WASM set)
 
 The official evaluator is untyped and keeps as residual what ours settles: expressions whose operands cannot have the type asked for, and
 residuals that no value satisfies. So each answer must refine the official one: what is official fact is ours too, and where we claim
@@ -125,9 +125,9 @@ def main():
     counts = {"cases": 0, "equal": 0, "finer": 0, "decided_more": 0, "refused": 0, "wrong": 0}
     for start in range(seed, seed + cases, 1000):
         batch = [case(s) for s in range(start, min(start + 1000, seed + cases))]
-        lines = [json.dumps(c) for c in batch]
-        for c, theirs, mine in zip(batch, run(oracle, lines), run([answer], lines)):
-            theirs, mine = json.loads(theirs)["result"], json.loads(mine)
+        asked = [json.dumps(c | {"policies": {"staticPolicies": c["policies"]}}, separators=(",", ":")) for c in batch]
+        for c, theirs, mine in zip(batch, run(oracle, asked), run([answer], [json.dumps(c) for c in batch])):
+            theirs, mine = json.loads(theirs), json.loads(mine)
             counts["cases"] += 1
             if theirs["type"] != "residuals" or "refused" in mine:
                 counts["refused"] += 1

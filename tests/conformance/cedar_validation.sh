@@ -5,21 +5,8 @@
 set -eu
 
 repo=$(cd "$(dirname "$0")/../.." && pwd)
-data=${1:-$repo/../shared/data/cedar}
-if [ ! -f "$data/corpus-tests.tar.gz" ] || [ ! -f "$data/golden-4.13.0.jsonl.gz" ]; then
-    echo "cedar_validation.sh: skipped, there is no $data/corpus-tests.tar.gz or golden-4.13.0.jsonl.gz"
-    exit 0
-fi
+. "$repo/tests/conformance/cedar_lib.sh"
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 3' INT TERM
-
-runner=$work/cedar_validation
-(cd "$work" && ${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O2 -I"$repo/src" -I"$repo/include" -c "$repo"/src/cedar/*.c "$repo"/src/base/arena.c \
-    "$repo"/src/base/bytes.c "$repo"/src/base/err.c "$repo"/src/base/json.c && ar rcs libcedar.a ./*.o)
-${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O2 -I"$repo/src" -I"$repo/include" -o "$runner" "$repo/tests/conformance/cedar_validation.c" "$work/libcedar.a"
-
-tar xzf "$data/corpus-tests.tar.gz" -C "$work"
-gunzip -c "$data/golden-4.13.0.jsonl.gz" >"$work/golden.jsonl"
-"$runner" "$work/corpus-tests" "$work/golden.jsonl"
+unpack "${1:-$repo/../shared/data/cedar}"
+compile cedar_validation
+"$work/cedar_validation" "$work/corpus-tests" "$work/golden.jsonl"
