@@ -267,6 +267,39 @@ test_memory_ends_early(void **state)
     rare_end(&r);
 }
 
+/* Memory ends among policies under many groups, a few under each, for one of very many actions. */
+static void
+test_memory_ends_among_few(void **state)
+{
+    (void)state;
+    struct buf b = buf_make(1 << 20), e = buf_make(1 << 20);
+    buf_puts(&e, "[{\"uid\":{\"type\":\"U\",\"id\":\"a\"},\"attrs\":{},\"parents\":[");
+    for (int i = 0; i < 200; i++)
+        buf_printf(&b, "permit(principal == U::\"u%d\", action == Action::\"x%d\", resource);\n", i, i);
+    for (int group = 0; group < 14; group++) {
+        buf_printf(&e, "%s{\"type\":\"U\",\"id\":\"g%d\"}", group ? "," : "", group);
+        for (int i = 0; i < 10; i++)
+            buf_printf(&b, "permit(principal in U::\"g%d\", action == Action::\"x%d\", resource) when { [%s, %d].contains(%d) };\n", group,
+                       i % 5 == 4 ? 7 : 150, i < 8 ? "context.n, context.s, 8" : "3", group * 10 + i, i % 4 ? 100000 : 3);
+    }
+    buf_puts(&e, "]}]");
+    struct rare r = rare(parse(&b), buf_text(&e), NULL, NULL);
+    struct cedar_request q = request(&r, "a", "x150", "r", context_json);
+    struct cedar_answer expected;
+    size_t fit = 0, not = 0;
+    assert_true(decide(&r, TREE, &q, r.s, &expected));
+    assert_true(expected.n_permits > 20);
+    for (size_t taken = 0; taken < 8192; taken += 16) {
+        bool ok = fits(&r, INDEX, &q, &expected, taken < 4096 ? 12300 : 4096, taken % 4096);
+        fit += ok;
+        not += !ok;
+    }
+    assert_true(fit > 10 && not> 100);
+    buf_free(&b);
+    buf_free(&e);
+    rare_end(&r);
+}
+
 static void
 test_copies_end_anywhere(void **state)
 {
@@ -334,6 +367,8 @@ test_numbers_that_fall_together(void **state)
         buf_printf(&b, "permit(principal == U::\"u%d\", action == Action::\"x%d\", resource);\n", i, (i * 7) % N);
         buf_printf(&b, "permit(principal == U::\"u%d\", action in Action::\"x%d\", resource);\n", i / 20, i);
     }
+    for (int i = 0; i < 50; i++) /* more than a few under one entity, for five actions */
+        buf_printf(&b, "permit(principal == U::\"many\", action == Action::\"x%d\", resource) when { context has a%d };\n", i % 5 * 61, i);
     buf_puts(&e, "[{\"uid\":{\"type\":\"U\",\"id\":\"a\"},\"attrs\":{},\"parents\":[{\"type\":\"U\",\"id\":\"top\"}]},"
                  "{\"uid\":{\"type\":\"R\",\"id\":\"r\"},\"attrs\":{},\"parents\":[");
     for (int i = 0; i < N; i += 3)
@@ -346,10 +381,10 @@ test_numbers_that_fall_together(void **state)
         snprintf(who, sizeof who, "u%d", i % 40);
         snprintf(what, sizeof what, "x%d", i);
         snprintf(on, sizeof on, "g%d", i);
-        const char *const requests[][3] = {{"a", what, "r"}, {"a", "none", on}, {who, what, on}, {who, what, "r"}};
-        for (size_t k = 0; k < 4; k++) {
+        const char *const requests[][3] = {{"a", what, "r"}, {"a", "none", on}, {who, what, on}, {who, what, "r"}, {"many", what, "r"}};
+        for (size_t k = 0; k < 5; k++) {
             cedar_scratch_reset(r.s);
-            struct cedar_request q = request(&r, requests[k][0], requests[k][1], requests[k][2], "{}");
+            struct cedar_request q = request(&r, requests[k][0], requests[k][1], requests[k][2], "{\"a3\": 1, \"a40\": 2}");
             apply += same(&r, &q);
         }
     }
@@ -428,13 +463,19 @@ static void
 test_values_never_seen(void **state)
 {
     (void)state;
-    static const char all[] = "[{\"uid\":{\"type\":\"U\",\"id\":\"a\"},\"attrs\":{\"s\":[\"p\",\"q\",\"r\",\"t\"]},\"parents\":[],"
-                              "\"tags\":{\"k\":\"v\",\"l\":\"w\"}}]";
+    static const char all[] =
+        "[{\"uid\":{\"type\":\"U\",\"id\":\"a\"},\"attrs\":{\"s\":[\"p\",\"q\",\"r\",\"t\"]},\"parents\":[{\"type\":\"R\",\"id\":\"named\"}],"
+        "\"tags\":{\"k\":\"v\",\"l\":\"w\"}}]";
     struct rare r = rare(parse_text("permit(principal, action, resource) when { [\"p\", \"q\", \"r\"].contains(context.s) };"
                                     "permit(principal, action, resource) when { principal.s.contains(context.s) };"
                                     "permit(principal, action, resource) when { principal.s.containsAny([context.s, context.t]) };"
                                     "permit(principal, action, resource) when { principal.s.containsAll([context.s]) };"
                                     "permit(principal, action, resource) when { principal.hasTag(context.t) };"
+                                    "permit(principal, action, resource) when { resource.getTag(context.t) == \"v\" };"
+                                    "permit(principal, action, resource) when { R::\"named\".getTag(context.t) == \"v\" };"
+                                    "permit(principal, action, resource) when { context.s like \"n**r\" };"
+                                    "permit(principal, action, resource) when { context.s like \"n*ve*r\" };"
+                                    "permit(principal, action, resource) when { context.s like \"n*x*r\" };"
                                     "permit(principal, action, resource) when { principal.getTag(context.t) == \"v\" };"),
                          all, NULL, NULL);
     static const char *const values[] = {"\"p\"", "\"never\"", "\"k\"", "\"kk\"", "[]"};
@@ -453,10 +494,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memory_ends_anywhere),       cmocka_unit_test(test_memory_ends_early),
-        cmocka_unit_test(test_copies_end_anywhere),        cmocka_unit_test(test_values_that_cannot_be),
-        cmocka_unit_test(test_numbers_that_fall_together), cmocka_unit_test(test_attributes_of_the_unknown),
-        cmocka_unit_test(test_extra_of_an_unknown_type),   cmocka_unit_test(test_values_never_seen),
+        cmocka_unit_test(test_memory_ends_anywhere),      cmocka_unit_test(test_memory_ends_early),
+        cmocka_unit_test(test_memory_ends_among_few),     cmocka_unit_test(test_copies_end_anywhere),
+        cmocka_unit_test(test_values_that_cannot_be),     cmocka_unit_test(test_numbers_that_fall_together),
+        cmocka_unit_test(test_attributes_of_the_unknown), cmocka_unit_test(test_extra_of_an_unknown_type),
+        cmocka_unit_test(test_values_never_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
