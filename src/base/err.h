@@ -21,6 +21,7 @@
     E(E_STATE, "state", 409, 1, "not possible in its present state")                                                                                 \
     E(E_JSON, "json", 400, 2, "not acceptable JSON")                                                                                                 \
     E(E_YAML, "yaml", 400, 2, "not acceptable YAML")                                                                                                 \
+    E(E_TOML, "toml", 400, 2, "not acceptable TOML")                                                                                                 \
     E(E_HTTP, "http", 400, 3, "not acceptable HTTP")                                                                                                 \
     E(E_TLS, "tls", 502, 3, "a TLS connection could not be made or was broken")                                                                      \
     E(E_CONNECT, "connect", 502, 3, "the peer could not be reached")                                                                                 \
