@@ -34,7 +34,7 @@ plain=$build/plain
 [ -f "$plain/build.ninja" ] || meson setup "$plain" "$root" >"$build/setup.log" 2>&1 || { cat "$build/setup.log"; exit 1; }
 generated=$(ninja -C "$plain" -t targets all | sed -n 's/^\(src\/.*\.[ch]\): CUSTOM_COMMAND.*/\1/p')
 [ -z "$generated" ] || (cd "$plain" && ninja $generated >/dev/null)
-libs=$(pkg-config --cflags --libs libuv openssl sqlite3 libfyaml)
+libs=$(pkg-config --cflags --libs libuv openssl sqlite3 libfyaml libhs)
 include="-I$root/include -I$root/src -I$plain/src"
 for g in $generated; do
     include="$include -I$plain/$(dirname "$g")"
@@ -46,7 +46,7 @@ makefile=$build/objects.mk
 {
     echo "all: $build/librooms.a"
     list=
-    for f in $(cd "$root" && find src/base src/cedar src/tlog src/net src/store src/keys src/estate src/identity src/writ src/audit src/decide src/gate src/serve src/confine src/cli \
+    for f in $(cd "$root" && find src/base src/cedar src/tlog src/net src/store src/keys src/estate src/inspect src/identity src/writ src/audit src/decide src/gate src/serve src/confine src/cli \
         -name '*.c' | sort) $generated; do
         case $f in
         *keys/main.c | *cli/main.c) continue ;;

@@ -24,6 +24,7 @@ core libuv1-dev event loop, processes, timers
 core libssl-dev TLS, signatures, hashes
 core libsqlite3-dev the embedded store
 core libfyaml-dev reads the estate's YAML
+core libvectorscan-dev matches the rules for secrets and data
 core libcmocka-dev unit tests
 core python3 build helpers and the demo's driver
 node g++ compiles the SQLite binding of the demo's database server

@@ -202,6 +202,37 @@ policy_fact(struct facts *f, const struct cedar_policies *set, size_t i)
 }
 
 static void
+act_fact(struct facts *f, const char *subject, const struct found_do *act)
+{
+    fact(f, subject, "found", "in arguments %s, in results %s, %s", found_action_names[act->arguments], found_action_names[act->results],
+         sensitivity_names[act->sensitivity]);
+}
+
+static void
+inspection_facts(struct facts *f, const struct inspection_settings *s)
+{
+    fact(f, "inspection", "builtin_rules", "%s", s->builtin_rules ? "yes" : "no");
+    fact(f, "inspection", "disabled_rules", "%s", list_text(f, s->disabled));
+    fact(f, "inspection", "max_bytes", "%llu", (unsigned long long)s->max_bytes);
+    fact(f, "inspection", "beyond", "%s", found_action_names[s->beyond]);
+    fact(f, "inspection", "binary", "%s", found_action_names[s->binary]);
+    act_fact(f, "inspection secrets", &s->secrets);
+    for (size_t i = 0; i < s->n_rules; i++)
+        act_fact(f, arena_printf(&f->a, "inspection rule %s", s->rules[i].id), &s->rules[i].act);
+    for (size_t i = 0; i < s->n_classes; i++) {
+        const struct data_class *c = &s->classes[i];
+        const char *subject = arena_printf(&f->a, "inspection class %s", c->id);
+        act_fact(f, subject, &c->act);
+        fact(f, subject, "kind", "%s %s%s", class_kind_names[c->kind], c->regex ? c->regex : "", list_text(f, c->words));
+    }
+    for (size_t i = 0; i < s->n_files; i++) {
+        uint8_t sum[32];
+        SHA256(s->files[i].text.at, s->files[i].text.n, sum);
+        fact(f, arena_printf(&f->a, "inspection %s", s->files[i].file), "text", "%s", hex_start(f, sum));
+    }
+}
+
+static void
 settings_facts(struct facts *f, const struct settings *s)
 {
     fact(f, "settings", "state_dir", "%s", s->state_dir);
@@ -239,6 +270,7 @@ collect(struct facts *f, const struct estate *e)
     for (size_t i = 0; i < e->n_observes; i++)
         fact(f, arena_printf(&f->a, "observe %s %s", kinds[e->observes[i].what], e->observes[i].id), "until", "%s", e->observes[i].until);
     settings_facts(f, &e->settings);
+    inspection_facts(f, &e->inspection);
     if (f->n)
         qsort(f->list, f->n, sizeof *f->list, by_text);
 }

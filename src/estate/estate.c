@@ -40,6 +40,7 @@ load_all(struct loader *l, struct bytes builtin)
         return;
     load_policies(l, builtin);
     load_observes(l);
+    load_inspection(l);
     check_users(l);
     set_version(l);
 }

@@ -3,7 +3,8 @@
  * and the server's own settings. Loading is all or nothing: every problem in every file is reported with file, line, key and the nearest
  * valid key, and a broken estate never replaces a good one. A loaded estate is immutable and reference-counted; readers of any thread.
  *
- * Layout: writ.yaml, people.yaml, agents/NAME.yaml, destinations/NAME.yaml, pins/NAME.json, tasks/NAME.yaml, policies/NAME.cedar.
+ * Layout: writ.yaml, people.yaml, agents/NAME.yaml, destinations/NAME.yaml, pins/NAME.json, tasks/NAME.yaml, policies/NAME.cedar,
+ * inspection.yaml, inspection/NAME.toml.
  */
 #ifndef ESTATE_ESTATE_H
 #define ESTATE_ESTATE_H
@@ -153,6 +154,61 @@ struct policy_tests { /* a file of them, read by who runs them */
     struct bytes text;
 };
 
+/* What to do about what is found in arguments and results: ordered, the later is the stronger. */
+enum found_action { FOUND_NOTE, FOUND_REDACT, FOUND_REFUSE };
+extern const char *const found_action_names[], *const class_kind_names[];
+struct found_do {
+    enum found_action arguments, results;
+    enum sensitivity sensitivity; /* what the writ has seen when it passed */
+};
+enum class_kind {
+    CLASS_REGEX,
+    CLASS_WORDS,
+    CLASS_IBAN,
+    CLASS_CARD,
+    CLASS_EMAIL,
+    CLASS_PHONE,
+    CLASS_US_SSN,
+    CLASS_UK_NINO,
+    CLASS_DE_TAX_ID,
+    CLASS_FR_NIR,
+    CLASS_ES_DNI,
+    CLASS_NL_BSN,
+    CLASS_PL_PESEL
+};
+struct data_class { /* inspection.yaml: a declared kind of data */
+    const char *id;
+    enum class_kind kind;
+    const char *regex;   /* CLASS_REGEX */
+    const char **words;  /* CLASS_WORDS: NULL-terminated */
+    bool ignore_case;
+    struct found_do act;
+    struct place place;
+};
+struct rule_setting { /* inspection.yaml: what to do about one rule */
+    const char *id;
+    struct found_do act;
+    struct place place;
+};
+struct rule_file { /* inspection/NAME.toml, read by src/inspect */
+    const char *file;
+    struct bytes text;
+};
+struct inspection_settings {
+    bool builtin_rules;
+    const char **disabled; /* rule ids, NULL-terminated */
+    struct found_do secrets;
+    enum found_action beyond, binary; /* FOUND_NOTE or FOUND_REFUSE */
+    uint64_t max_bytes;
+    struct data_class *classes;
+    size_t n_classes;
+    struct rule_setting *rules;
+    size_t n_rules;
+    struct rule_file *files;
+    size_t n_files;
+    struct place place;
+};
+
 struct settings { /* writ.yaml */
     const char *name;      /* of this installation; log origin "writ.<name>" */
     const char *state_dir; /* store, log, keys; absolute */
@@ -179,6 +235,7 @@ struct estate {
     size_t n_tasks;
     struct observe *observes;
     size_t n_observes;
+    struct inspection_settings inspection;
     struct policy_tests *tests; /* policies/NAME.test.yaml */
     size_t n_tests;
     struct cedar_policies *policies; /* the estate's own and the built-in ones that it does not replace; ids are @id or file:number */

@@ -50,7 +50,7 @@ struct table {
 };
 
 extern const struct table table_settings, table_master, table_person, table_agent, table_claim, table_destination, table_server, table_limits,
-    table_tool, table_sink, table_secret, table_task, table_condition, table_any_tool, table_observe;
+    table_tool, table_sink, table_secret, table_task, table_condition, table_any_tool, table_observe, table_inspection, table_found, table_class;
 extern const struct table *const all_tables[]; /* ends with NULL */
 
 /*
@@ -123,6 +123,15 @@ struct task_file {
 };
 struct any_tool_file {
     int up_to;
+};
+struct inspection_file {
+    struct inspection_settings inspection;
+    int beyond, binary; /* 0: note, 1: refuse */
+    const struct yaml *secrets, *rules, *classes;
+};
+struct class_file {
+    struct data_class class;
+    int kind;
 };
 struct observe_file {
     const char *agent, *destination, *policy, *until;

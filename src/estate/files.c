@@ -14,7 +14,8 @@
 
 static const struct {
     const char *name, *ending;
-} folders[] = {{"agents", ".yaml"}, {"destinations", ".yaml"}, {"pins", ".json"}, {"tasks", ".yaml"}, {"policies", ".cedar"}};
+} folders[] = {{"agents", ".yaml"}, {"destinations", ".yaml"}, {"pins", ".json"},
+               {"tasks", ".yaml"},  {"policies", ".cedar"},    {"inspection", ".toml"}};
 
 bool
 name_ok(struct bytes name)
@@ -284,6 +285,7 @@ files_check_top(struct loader *l)
         struct nearest near = nearest_for(bytes_str(names[i]));
         nearest_offer(&near, BYTES("writ.yaml"));
         nearest_offer(&near, BYTES("people.yaml"));
+        nearest_offer(&near, BYTES("inspection.yaml"));
         for (size_t k = 0; k < sizeof folders / sizeof *folders; k++)
             nearest_offer(&near, bytes_str(folders[k].name));
         if (near.best.n && near.distance > 0)

@@ -158,6 +158,44 @@ static const struct field condition[] = {
     END};
 const struct table table_condition = {"tasks/NAME.yaml: a condition, below ARGUMENT (all must hold)", condition};
 
-const struct table *const all_tables[] = {&table_settings,    &table_master,   &table_observe,   &table_person, &table_agent, &table_claim,
-                                          &table_destination, &table_server,   &table_secret,    &table_limits, &table_tool,  &table_sink,
-                                          &table_task,        &table_any_tool, &table_condition, NULL};
+const char *const found_action_names[] = {"note", "redact", "refuse", NULL};
+const char *const class_kind_names[] = {"regex",   "words",     "iban",   "card",   "email",  "phone",    "us_ssn",
+                                        "uk_nino", "de_tax_id", "fr_nir", "es_dni", "nl_bsn", "pl_pesel", NULL};
+static const char *const pass_names[] = {"note", "refuse", NULL};
+
+static const struct field inspection[] = {
+    {"builtin_rules", FIELD_BOOL, AT(inspection_file, inspection.builtin_rules), 0, NULL, "true", "look for secrets by the built-in rules"},
+    {"disabled_rules", FIELD_TEXTS, AT(inspection_file, inspection.disabled), 0, NULL, NULL, "ids of rules that are not used"},
+    {"secrets", FIELD_MAP, AT(inspection_file, secrets), 0, NULL, NULL, "what to do about secrets, as far as rules says nothing else"},
+    {"rules", FIELD_MAP, AT(inspection_file, rules), 0, NULL, NULL, "what to do about the findings of one rule, by its id"},
+    {"classes", FIELD_MAP, AT(inspection_file, classes), 0, NULL, NULL, "declared kinds of data, by name"},
+    {"max_bytes", FIELD_SIZE, AT(inspection_file, inspection.max_bytes), 0, NULL, "16MiB", "of one message that are looked at; at most 64MiB"},
+    {"beyond", FIELD_CHOICE, AT(inspection_file, beyond), 0, pass_names, "refuse", "what to do with a message that cannot be looked at whole"},
+    {"binary", FIELD_CHOICE, AT(inspection_file, binary), 0, pass_names, "note", "what to do with images, sound and other data that is no text"},
+    END};
+const struct table table_inspection = {"inspection.yaml", inspection};
+
+static const struct field found[] = {
+    {"arguments", FIELD_CHOICE, AT(found_do, arguments), 0, found_action_names, NULL, "when it stands in what an agent sends"},
+    {"results", FIELD_CHOICE, AT(found_do, results), 0, found_action_names, NULL, "when it stands in what a destination returns"},
+    {"sensitivity", FIELD_CHOICE, AT(found_do, sensitivity), 0, sensitivity_names, NULL, "what the writ has seen when it passed unchanged"},
+    END};
+const struct table table_found = {"inspection.yaml: secrets, and each entry of rules", found};
+
+static const struct field data_class[] = {
+    {"kind", FIELD_CHOICE, AT(class_file, kind), 0, class_kind_names, "regex",
+     "how it is recognized; all but regex, words and phone check digits too where there are any"},
+    {"regex", FIELD_TEXT, AT(class_file, class.regex), 0, NULL, NULL, "kind regex: an expression in RE2 syntax"},
+    {"words", FIELD_TEXTS, AT(class_file, class.words), 0, NULL, NULL, "kind words: whole words or phrases"},
+    {"ignore_case", FIELD_BOOL, AT(class_file, class.ignore_case), 0, NULL, "true", "kind words: upper and lower case are alike"},
+    {"arguments", FIELD_CHOICE, AT(class_file, class.act.arguments), 0, found_action_names, "note", "when it stands in what an agent sends"},
+    {"results", FIELD_CHOICE, AT(class_file, class.act.results), 0, found_action_names, "note", "when it stands in what a destination returns"},
+    {"sensitivity", FIELD_CHOICE, AT(class_file, class.act.sensitivity), 0, sensitivity_names, "confidential",
+     "what the writ has seen when it passed unchanged"},
+    END};
+const struct table table_class = {"inspection.yaml: each of classes, below its name", data_class};
+
+const struct table *const all_tables[] = {
+    &table_settings,  &table_master,     &table_observe, &table_person, &table_agent, &table_claim, &table_destination,
+    &table_server,    &table_secret,     &table_limits,  &table_tool,   &table_sink,  &table_task,  &table_any_tool,
+    &table_condition, &table_inspection, &table_found,   &table_class,  NULL};

@@ -52,6 +52,38 @@ width_of(const struct re_node *x)
     }
 }
 
+/* How far behind the start of a match vectorscan's sighting can be: it ends where the least of the last part is there (put_node below). */
+static size_t
+reach_of(const struct re_node *x)
+{
+    size_t sum = 0, last = 0;
+    switch (x->kind) {
+    case RE_CAT:
+        for (const struct re_node *k = x->child; k; k = k->next) {
+            if (width_of(k).min > 0)
+                last = plus(sum, reach_of(k));
+            sum = plus(sum, width_of(k).max);
+        }
+        return last;
+    case RE_ALT:
+        for (const struct re_node *k = x->child; k; k = k->next)
+            last = reach_of(k) > last ? reach_of(k) : last;
+        return last;
+    case RE_GROUP:
+        return reach_of(x->child);
+    case RE_REPEAT:
+        return times(width_of(x->child).max, x->min);
+    default:
+        return width_of(x).max;
+    }
+}
+
+size_t
+regex_reach(const struct regex *r)
+{
+    return reach_of(r->root);
+}
+
 /* ---------------------------------------------------------------------------------------------------------- program */
 
 struct writer {
@@ -247,6 +279,29 @@ regex_compile(struct arena *a, struct regex *r)
     return w.e;
 }
 
+static bool
+has_group(const struct re_node *x)
+{
+    if (x->kind == RE_GROUP)
+        return true;
+    for (const struct re_node *k = x->child; k; k = k->next)
+        if (has_group(k))
+            return true;
+    return false;
+}
+
+struct err
+regex_trim(struct arena *a, struct regex *r)
+{
+    struct re_node *x = r->root;
+    if (x->kind != RE_CAT)
+        return err_ok();
+    while (x->child && (x->child->kind == RE_EMPTY || (x->child->kind == RE_REPEAT && x->child->min == 0 && !has_group(x->child))))
+        x->child = x->child->next;
+    memset(r->first, 0, sizeof r->first);
+    return regex_compile(a, r);
+}
+
 size_t
 regex_groups(const struct regex *r)
 {
@@ -263,6 +318,12 @@ size_t
 regex_max_bytes(const struct regex *r)
 {
     return r->max;
+}
+
+size_t
+regex_steps(const struct regex *r)
+{
+    return r->n_steps;
 }
 
 bool
@@ -317,6 +378,8 @@ put_class(struct buf *b, const struct re_class *set)
     }
 }
 
+#define WIDE_MAX 64u /* longer bounded runs of almost anything cost much and tell little */
+
 /* At an edge of the whole expression only the least that a match needs is written: where exactly it ends is found out afterwards. */
 static void put_node(struct buf *b, const struct re_node *x, bool left, bool right);
 
@@ -327,7 +390,7 @@ put_repeat(struct buf *b, const struct re_node *x, bool edge)
     bool wide = x->child->kind == RE_CLASS && x->child->set->n_beyond;
     if (wide) {
         put_set(b, x->child->set, true);
-        max = max == RE_ENDLESS ? max : max * 4;
+        max = max > WIDE_MAX ? RE_ENDLESS : max * 4;
     } else {
         buf_puts(b, "(?:");
         put_node(b, x->child, false, false);
@@ -339,7 +402,7 @@ put_repeat(struct buf *b, const struct re_node *x, bool edge)
         buf_printf(b, "{%u,%u}", x->min, max);
 }
 
-/* A character beyond ASCII at an edge: its first or last byte is enough. */
+/* A \b at the start is kept, as it spares many a look; at the end it would hold back the sighting until more text comes. */
 static void
 put_sequence(struct buf *b, const struct re_node *x, bool left, bool right)
 {
@@ -355,11 +418,8 @@ put_sequence(struct buf *b, const struct re_node *x, bool left, bool right)
         put_node(b, before, false, false);
     for (const struct re_node *k = first; k && last; k = k->next) {
         put_node(b, k, left && k == first, right && k == last);
-        if (k == last) {
-            if (right && k->next && k->next->kind == RE_WORD)
-                put_node(b, k->next, false, false);
+        if (k == last)
             break;
-        }
     }
 }
 

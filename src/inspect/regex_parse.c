@@ -191,24 +191,18 @@ gather_negate(struct gather *g)
     *g = other;
 }
 
-/* Upper and lower case alike (ASCII, and the two signs beyond it that fold into it: long s, Kelvin). Other letters beyond ASCII: false. */
+/* Upper and lower case of ASCII letters alike. A single letter beyond ASCII, which may have another case, is refused: false. */
 static bool
 gather_fold(struct gather *g)
 {
     for (size_t i = 0, n = g->n; i < n; i++) {
         struct re_range x = g->list[i];
-        for (uint32_t c = 'a'; c <= 'z'; c++) {
-            uint32_t sign = c == 'k' ? 0x212a : c == 's' ? 0x17f : 0;
-            bool in = (x.from <= c && c <= x.to) || (x.from <= c - 32 && c - 32 <= x.to) || (sign && x.from <= sign && sign <= x.to);
-            if (!in)
-                continue;
-            gather_range(g, c, c);
-            gather_range(g, c - 32, c - 32);
-            if (sign)
-                gather_range(g, sign, sign);
-        }
-        bool all = x.from <= 0x80 && x.to == LAST_CHARACTER;
-        if (x.to >= 0x80 && !all && x.from != 0x212a && x.from != 0x17f)
+        for (uint32_t c = 'a'; c <= 'z'; c++)
+            if ((x.from <= c && c <= x.to) || (x.from <= c - 32 && c - 32 <= x.to)) {
+                gather_range(g, c, c);
+                gather_range(g, c - 32, c - 32);
+            }
+        if (x.to >= 0x80 && !(x.from <= 0x80 && x.to == LAST_CHARACTER))
             return false;
     }
     return true;
@@ -637,6 +631,8 @@ read_sequence(struct reader *r, struct re_node **out)
         TRY(read_repeated(r, &one));
         adopt(*out, one);
     }
+    if ((*out)->child && (*out)->child == (*out)->last)
+        *out = (*out)->child; /* one part alone needs no sequence around it */
     return err_ok();
 }
 
