@@ -183,7 +183,7 @@ def start_peers(folder, modules, thv, stub, stub_program):
         port = free_port()
         paths.append(start_peer(folder, "toolhive", [thv, "proxy", "stub", "--target-uri", f"http://127.0.0.1:{stub}", "--host", "127.0.0.1",
                                                      "--port", str(port)], port, note="HTTP to HTTP",
-                                env={"HOME": folder, "XDG_CONFIG_HOME": folder, "XDG_STATE_HOME": folder, "XDG_DATA_HOME": folder}))
+                                env={"TOOLHIVE_RUNTIME": "kubernetes", "HOME": folder, "XDG_CONFIG_HOME": folder, "XDG_STATE_HOME": folder, "XDG_DATA_HOME": folder}))
     return [p for p in paths if p]
 
 
