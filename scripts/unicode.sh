@@ -1,5 +1,5 @@
 #!/bin/bash
-# unicode.sh: write src/cedar/unicode_table.h anew. What the official engine says about characters comes from these crates (and from
+# unicode.sh: write src/cedar/unicode_table.h and src/estate/looks_table.h anew. What the official engine says about characters comes from these crates (and from
 # Rust's standard library: char::escape_debug), so the table is taken from them; it changes only when the engine moves to newer ones.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -69,7 +69,23 @@ fn escaped(c: char) -> bool {
     c.escape_debug().count() > 1 || ignorable(c)
 }
 
+// Characters other than ASCII that look like ASCII ones, and those of ASCII that look like others of it (UTS 39 skeleton).
+fn looks() {
+    println!("static const struct look looks[] = {{");
+    for c in chars() {
+        let s: String = unicode_security::confusable_detection::skeleton(&c.to_string()).collect();
+        if s.is_ascii() && !s.is_empty() && s != c.to_string() {
+            assert!(s.len() <= 4);
+            println!("{{{:#x}, {:?}}},", c as u32, s);
+        }
+    }
+    println!("}};");
+}
+
 fn main() {
+    if std::env::args().nth(1).is_some() {
+        return looks();
+    }
     assert!((Script::Zanabazar_Square as usize) < 64 * WORDS - 3);
     let mut sets: Vec<[u64; WORDS]> = vec![];
     let mut rows: Vec<(u32, usize)> = vec![];
@@ -105,6 +121,11 @@ table=src/cedar/unicode_table.h
     echo " */"
     cargo run -q --release --manifest-path "$dir/Cargo.toml"
 } > "$table"
+looks=src/estate/looks_table.h
+{
+    echo "/* Made by scripts/unicode.sh from unicode-security $security: what looks like ASCII, and like what. In order of the characters. */"
+    cargo run -q --release --manifest-path "$dir/Cargo.toml" looks
+} > "$looks"
 scripts/setup.sh format
-build/format/bin/clang-format -i "$table"
-say "$table"
+build/format/bin/clang-format -i "$table" "$looks"
+say "$table, $looks"

@@ -40,6 +40,7 @@ enum audit_kind {
     AUDIT_PRIVILEGE, /* admin action, observe entered or extended, person or agent state changed */
     AUDIT_REVOCATION,
     AUDIT_SERVER,    /* start, stop, upstream process started or ended */
+    AUDIT_PIN,       /* what a server offers is not as it was pinned: held back, let go */
 };
 const char *audit_kind_name(enum audit_kind kind);
 

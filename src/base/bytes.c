@@ -145,6 +145,22 @@ bytes_utf8(struct bytes b)
     return true;
 }
 
+uint32_t
+bytes_rune(struct bytes t, size_t *n)
+{
+    static const uint8_t marks[] = {0x00, 0x00, 0xc0, 0xe0, 0xf0};
+    uint8_t c = t.at[0];
+    *n = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    if (*n > t.n || !bytes_utf8(bytes_sub(t, 0, *n))) {
+        *n = 1;
+        return 0xfffd;
+    }
+    uint32_t v = *n == 1 ? c : c ^ marks[*n];
+    for (size_t i = 1; i < *n; i++)
+        v = v << 6 | (t.at[i] & 0x3f);
+    return v;
+}
+
 uint8_t *
 buf_room(struct buf *b, size_t n)
 {

@@ -75,6 +75,8 @@ struct bytes bytes_split(struct bytes *rest, uint8_t sep);
 bool bytes_u64(struct bytes b, uint64_t *out);
 /* bytes_utf8(b): is it well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF)? */
 bool bytes_utf8(struct bytes b);
+/* bytes_rune(b, n): the character at the start of ${b}, which is not empty, and its bytes; a byte that begins none counts as U+FFFD. */
+uint32_t bytes_rune(struct bytes b, size_t *n);
 
 /*
  * A growing buffer. A put that would pass ${max} or finds no memory changes nothing and sets ${failed}, which sticks: write as

@@ -188,26 +188,17 @@ bool json_truth(const struct json *object, const char *key);
 /* answer_put(b, answer): for --json: the answer as it came, on one line. */
 void answer_put(struct buf *b, const struct json *answer);
 
-/* ----------------------------------------------------------------------------------------------------- pin_diff.c */
-
-struct pin_counts {
-    size_t added, removed, changed;
-};
-/* pin_diff(b, old, now, width, colour): two tool lists as differences for a person; ${old} NULL: nothing was pinned. */
-struct pin_counts pin_diff(struct buf *b, const struct json *old, const struct json *now, size_t width, bool colour);
-/* pin_diff_json(b, old, now): the same as members "added", "removed", "changed" of an open object. */
-struct pin_counts pin_diff_json(struct buf *b, const struct json *old, const struct json *now);
-
 /* log_line(b, record, colour): a record {"index","leaf"} of the log as one line (log_line.c). */
 void log_line(struct buf *b, const struct json *record, bool colour);
 
 /* The commands. */
 struct err cmd_init(struct cli *c), cmd_check(struct cli *c), cmd_serve(struct cli *c), cmd_run(struct cli *c), cmd_mcp(struct cli *c),
     cmd_close(struct cli *c), cmd_revoke(struct cli *c), cmd_restore(struct cli *c), cmd_explain(struct cli *c), cmd_status(struct cli *c),
-    cmd_writs(struct cli *c), cmd_agent(struct cli *c), cmd_destination_list(struct cli *c), cmd_pin(struct cli *c), cmd_seal(struct cli *c),
-    cmd_secrets(struct cli *c), cmd_forget(struct cli *c), cmd_log(struct cli *c), cmd_log_verify(struct cli *c), cmd_help(struct cli *c),
-    cmd_version(struct cli *c), cmd_policy_check(struct cli *c), cmd_policy_test(struct cli *c), cmd_policy_eval(struct cli *c),
-    cmd_policy_format(struct cli *c), cmd_policy_convert(struct cli *c), cmd_policy_who(struct cli *c);
+    cmd_writs(struct cli *c), cmd_agent(struct cli *c), cmd_destination_list(struct cli *c), cmd_destination_show(struct cli *c),
+    cmd_pin(struct cli *c), cmd_seal(struct cli *c), cmd_secrets(struct cli *c), cmd_forget(struct cli *c), cmd_log(struct cli *c),
+    cmd_log_verify(struct cli *c), cmd_help(struct cli *c), cmd_version(struct cli *c), cmd_policy_check(struct cli *c),
+    cmd_policy_test(struct cli *c), cmd_policy_eval(struct cli *c), cmd_policy_format(struct cli *c), cmd_policy_convert(struct cli *c),
+    cmd_policy_who(struct cli *c);
 /* Hidden ones, started by the server itself; they take the arguments of main. */
 int cmd_server(int argc, char **argv);
 

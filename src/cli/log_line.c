@@ -22,6 +22,7 @@ static const struct form {
     {"privilege", NULL, "{change}[ {what}][ {selector} {id}][ (by {by})]"},
     {"secret", NULL, "{secret} released to {destination}[ as {use}][ ({writ})]"},
     {"estate", NULL, "{state}[ version {version}][: {agents} agents, {policies} policies][: {why}]"},
+    {"pin", NULL, "{state} {destination}: {item}[ {name}] {change}[ from {from}][ (seen by {agent}, {writ})]"},
     {"server", NULL, "{event}[ {destination}][ version {version}][ pid {pid}][ exit {exit}][ signal {signal}][ ({writ})]"},
 };
 

@@ -38,23 +38,6 @@ output_tone(struct buf *b, bool colour, enum tone tone, const char *text)
         buf_puts(b, "\033[0m");
 }
 
-/* The character at the start of ${t}, which is not empty, and its bytes; a byte that begins none counts as U+FFFD. */
-static uint32_t
-character(struct bytes t, size_t *n)
-{
-    static const uint8_t marks[] = {0x00, 0x00, 0xc0, 0xe0, 0xf0};
-    uint8_t c = t.at[0];
-    *n = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-    if (*n > t.n || !bytes_utf8(bytes_sub(t, 0, *n))) {
-        *n = 1;
-        return 0xfffd;
-    }
-    uint32_t v = *n == 1 ? c : c ^ marks[*n];
-    for (size_t i = 1; i < *n; i++)
-        v = v << 6 | (t.at[i] & 0x3f);
-    return v;
-}
-
 /* Characters that show nothing or change the order of others: a text with them is not what it looks like (Unicode TR 36, TR 39). */
 static const struct {
     uint32_t from, to;
@@ -77,7 +60,7 @@ output_clean(struct buf *b, struct bytes text, bool lines)
 {
     while (text.n) {
         size_t n;
-        uint32_t v = character(text, &n);
+        uint32_t v = bytes_rune(text, &n);
         if (lines && (v == '\n' || v == '\t'))
             buf_putc(b, (uint8_t)v);
         else if (v == '\n' || v == '\t')
@@ -99,7 +82,7 @@ output_columns(struct bytes text)
 {
     size_t columns = 0, n;
     for (; text.n; text = bytes_sub(text, n, text.n), columns++)
-        character(text, &n);
+        bytes_rune(text, &n);
     return columns;
 }
 

@@ -85,11 +85,13 @@ static const struct option writs_options[] = {
 
 static const struct option pin_options[] = {
     {"yes", NULL, "accept the difference without asking; you have read it", false},
+    {"accept-findings", NULL, "accept also what hides characters or looks like another name; of the TOOLs when some are named", false},
+    {"confirm-effects", NULL, "the effects stated in destinations/ still hold for the tools that changed", false},
     END,
 };
 
 static const struct option log_options[] = {
-    {"kind", "KIND", "only estate, writ, decision, outcome, secret, privilege, revocation or server", false},
+    {"kind", "KIND", "only estate, writ, decision, outcome, secret, privilege, revocation, server or pin", false},
     {"writ", "WRIT", "only of this writ", false},
     {"agent", "AGENT", "only of this agent", false},
     {"call", "CALL", "only of this call", false},
@@ -285,21 +287,36 @@ const struct command commands[] = {
      "",
      "list the destinations of the estate and their pins",
      "From the files; the server need not run. Where it runs and you may ask it, STATE says how each destination is doing: up, late (it has not "
-     "answered in time), down, or unused since the server started.",
+     "answered in time), down, or unused since the server started; and HELD BACK how much is offered otherwise than it was pinned.",
      none,
      COMMON_ALL,
      {"writ destination list"},
      cmd_destination_list},
-    {"destination pin",
+    {"destination show",
      "DESTINATION",
+     "show a destination: its pin, its tools, and what is held back",
+     "What the server saw otherwise than it was pinned stands with the difference, since when, and what is suspicious about it. Exit code 1 when "
+     "something is held back.",
+     none,
+     COMMON_ALL,
+     {"writ destination show files"},
+     cmd_destination_show},
+    {"destination pin",
+     "DESTINATION [TOOL]…",
      "look at what a destination offers now, and accept it",
-     "The server starts the destination once and lists its tools. "
-     "The difference to the present pin is shown and, when you accept it, pins/NAME.json is written and the server reloads. Read descriptions as "
-     "text "
-     "that an attacker may have written: a model will follow them.",
+     "The server starts the destination once and looks at who it is, its instructions, tools, prompts and resource templates. "
+     "The difference to the present pin is shown and, when you accept it, pins/NAME.json is written, who accepted what goes on record, what was held "
+     "back is let go and the server reloads. With TOOLs only these are accepted (a prompt by its name, a template by its uriTemplate; server, "
+     "version "
+     "and instructions stand for themselves). A new version that offers the same is accepted without a question.\n\n"
+     "Read descriptions as text that an attacker may have written: a model will follow them. Lines with !! hide something (invisible, bidirectional "
+     "or "
+     "control characters, a name that looks like another's) and are left out without --accept-findings; lines with ? are guesses by words that known "
+     "attacks used.\n\n"
+     "Exit code 1 when something stays held back. An estate that would not load with the new pin keeps the old one, and the error says what to edit.",
      pin_options,
      COMMON_ALL,
-     {"writ destination pin files", "writ destination pin files --yes"},
+     {"writ destination pin files", "writ destination pin files --yes", "writ destination pin files read_file --yes --confirm-effects"},
      cmd_pin},
     {"destination seal",
      "DESTINATION SECRET",

@@ -202,7 +202,11 @@ read_server(struct loader *l, const struct yaml *y, struct destination *d)
                               .integrity = d->integrity,
                               .tools = d->tools,
                               .n_tools = d->n_tools,
+                              .extras = d->extras,
+                              .n_extras = d->n_extras,
                               .pinned = d->pinned,
+                              .held = d->held,
+                              .pin = d->pin,
                               .pin_server = d->pin_server,
                               .place = d->place,
                               .url = s.url,
@@ -280,8 +284,12 @@ read_tool(struct loader *l, const struct yaml *y, struct destination *d)
     fields_read(l, &table_tool, y, path, &f);
     if (t == NULL || f.effect < 0)
         return;
-    t->effect = (enum effect)f.effect;
-    t->confirmed = true;
+    t->effect = t->changed && f.effect == EFFECT_READ ? EFFECT_WRITE : (enum effect)f.effect;
+    t->confirmed = !t->changed;
+    if (t->changed)
+        warn(l, yaml_get(y, "effect"), join(l, path, BYTES("effect")),
+             "was stated before the tool changed and counts as unconfirmed; if it still holds: writ destination pin %s %s --confirm-effects", d->id,
+             t->name);
     t->place = (struct place){l->file, y->line};
     t->sinks = estate_list(l, f.sinks ? f.sinks->count : 0, sizeof *t->sinks);
     for (const struct yaml *s = f.sinks ? f.sinks->child : NULL; s && t->sinks; s = s->next)

@@ -3,6 +3,7 @@
  * sorted lists are then compared. So a new key needs one line here, and no case of "added" or "removed" can be forgotten.
  */
 #include "estate/load.h"
+#include "estate/pin.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -130,6 +131,29 @@ tool_facts(struct facts *f, const char *subject, const struct tool *t)
     buf_free(&b);
 }
 
+/* What is pinned besides tools. */
+static void
+pin_facts(struct facts *f, const char *subject, const struct destination *d)
+{
+    const struct json *accepted = json_get(d->pin, "accepted_findings"), *instructions = json_get(json_get(d->pin, "server"), "instructions");
+    uint8_t sum[32];
+    fact(f, subject, "pinned server", "%s", or_none(d->pin_server));
+    if (d->pin && !err_failed(server_digest(json_get(d->pin, "server"), true, sum)))
+        fact(f, subject, "pinned identity", "%s", hex_start(f, sum));
+    if (json_is(instructions, JSON_STRING)) {
+        SHA256(instructions->text.at, instructions->text.n, sum);
+        fact(f, subject, "pinned instructions", "%s", hex_start(f, sum));
+    }
+    for (size_t i = 0; i < d->n_extras; i++) {
+        const struct pinned_extra *x = &d->extras[i];
+        const char *what = arena_printf(&f->a, "%s %.*s", x->prompt ? "prompt" : "template", BYTES_CUT(x->name, 200));
+        fact(f, subject, what ? what : "", "pin %s", hex_start(f, x->digest));
+    }
+    for (const struct json *v = accepted ? accepted->child : NULL; v; v = v->next)
+        if (v->type == JSON_STRING)
+            fact(f, subject, "accepted findings of", "%.*s", BYTES_CUT(v->text, 200));
+}
+
 static void
 destination_facts(struct facts *f, const struct destination *d)
 {
@@ -150,6 +174,7 @@ destination_facts(struct facts *f, const struct destination *d)
         fact(f, s, "secret", "%s as %s", d->secrets[i].secret, d->secrets[i].env ? d->secrets[i].env : d->secrets[i].header);
     for (size_t i = 0; i < d->n_tools; i++)
         tool_facts(f, s, &d->tools[i]);
+    pin_facts(f, s, d);
 }
 
 static void

@@ -70,8 +70,17 @@ struct tool {
     size_t n_sinks;
     const struct json *pin;    /* the tool object as pinned (name, description, inputSchema, annotations …) */
     const struct json *schema; /* its inputSchema, or NULL */
-    uint8_t digest[32];        /* SHA-256 of tool_digest's canonical form: name, title, description, inputSchema, outputSchema, annotations */
+    uint8_t digest[32];        /* SHA-256 of the canonical form of ${pin}, every member included */
+    bool held;                 /* pinned with findings that nobody accepted: it cannot be used */
+    bool changed;              /* it was accepted in another form since its effect was stated: unconfirmed */
     struct place place;
+};
+
+struct pinned_extra { /* a prompt or a resource template, as pinned */
+    bool prompt;
+    bool held;
+    struct bytes name; /* of a template: its uriTemplate */
+    uint8_t digest[32];
 };
 
 enum upstream_kind { UPSTREAM_STDIO, UPSTREAM_HTTP };
@@ -99,7 +108,11 @@ struct destination {
     size_t n_secrets;
     struct tool *tools; /* sorted by name; from the pin */
     size_t n_tools;
+    struct pinned_extra *extras;
+    size_t n_extras;
     bool pinned;
+    bool held;              /* the server's own name or instructions have findings that nobody accepted: nothing of it can be used */
+    const struct json *pin; /* the whole pin file (estate/pin.h) */
     const char *pin_server; /* "name version" of the pinned server */
     bool share_resources, share_prompts; /* may be granted at all */
     uint64_t call_timeout_ms, result_bytes;
@@ -272,6 +285,7 @@ const struct agent *estate_agent(const struct estate *e, const char *id);
 const struct destination *estate_destination(const struct estate *e, const char *id);
 const struct task *estate_task(const struct estate *e, const char *id);
 const struct tool *destination_tool(const struct destination *d, struct bytes name);
+const struct pinned_extra *destination_extra(const struct destination *d, bool prompt, struct bytes name);
 /* estate_nearest(e, kind, id): the declared id nearest to a mistyped one ("agent", "destination", "task", "person"), or NULL. */
 const char *estate_nearest(const struct estate *e, const char *kind, const char *id);
 
@@ -289,8 +303,6 @@ struct init_options {
 };
 struct err estate_init(const char *dir, const struct init_options *options) MUST_USE;
 
-/* pin_write(dir, destination, server, tools): pins/NAME.json from a live tools/list (array of tool objects), atomically. */
-struct err pin_write(const char *dir, const char *destination, struct bytes server, const struct json *tools) MUST_USE;
 /* tool_digest(tool, out): digest of a tool object as listed live, comparable with struct tool.digest. */
 struct err tool_digest(const struct json *tool, uint8_t out[32]) MUST_USE;
 

@@ -1,150 +1,41 @@
 /*
- * Pins: the tool set of a destination as a person accepted it, kept in git. What a server lists later is compared with this.
+ * Pins: what a destination offers as a person accepted it, kept in git. What its server lists later is compared with this.
  */
 #include "estate/pins.h"
 
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#define PIN_VERSION 1
+#include "estate/pin.h"
+
+#define PIN_VERSION 2
 #define TOOL_NAME_MAX 128u
-#define TOOLS_MAX 2000u
+#define NAME_MAX_OTHER 1024u
 
+const char *const item_kind_names[] = {"server", "version", "instructions", "tool", "prompt", "template", NULL};
+static const char *const list_names[ITEM_KINDS] = {[ITEM_TOOL] = "tools", [ITEM_PROMPT] = "prompts", [ITEM_TEMPLATE] = "resource_templates"};
 static const struct json_limits pin_limits = {.bytes = ESTATE_MAX_FILE, .depth = 64, .nodes = 200000};
 
-static int
-by_key(const void *left, const void *right)
+const struct json *
+offer_list(const struct json *offer, enum item_kind kind)
 {
-    return bytes_cmp((*(const struct json *const *)left)->key, (*(const struct json *const *)right)->key);
+    const struct json *list = list_names[kind] ? json_get(offer, list_names[kind]) : NULL;
+    return json_is(list, JSON_ARRAY) ? list : NULL;
 }
 
-static int
-by_tool_name(const void *left, const void *right)
+struct bytes
+item_name(enum item_kind kind, const struct json *item)
 {
-    return bytes_cmp(json_text(*(const struct json *const *)left, "name"), json_text(*(const struct json *const *)right, "name"));
+    return json_text(item, kind == ITEM_TEMPLATE ? "uriTemplate" : "name");
 }
 
-/* The children of ${v} in the order of ${cmp}, to be freed; NULL without memory, which fails ${b}. */
-static const struct json **
-sorted(struct buf *b, const struct json *v, int (*cmp)(const void *, const void *))
+/* A tool's name that grants ("*", "@resources"), terminals or policies could take for something else is refused. */
+bool
+item_name_ok(enum item_kind kind, struct bytes name)
 {
-    const struct json **list = malloc((v->count + 1) * sizeof *list);
-    size_t n = 0;
-    if (list == NULL) {
-        b->failed = true;
-        return NULL;
-    }
-    for (const struct json *m = v->child; m; m = m->next)
-        list[n++] = m;
-    qsort(list, n, sizeof *list, cmp);
-    return list;
-}
-
-static void
-new_line(struct buf *b, int indent)
-{
-    if (indent >= 0)
-        buf_putc(b, '\n');
-    for (int i = 0; i < indent; i++)
-        buf_puts(b, "  ");
-}
-
-static void
-put_scalar(struct buf *b, const struct json *v)
-{
-    if (v->type == JSON_STRING)
-        json_put_text(b, v->text);
-    else if (v->type == JSON_INT)
-        json_put_int(b, v->number);
-    else
-        json_put(b, v);
-}
-
-/*
- * Canonical form: keys sorted by their bytes, no space, the fewest escapes, integers plain, other numbers as written. With ${indent} >= 0
- * the same on many lines, for people who read the difference in git. Depth is bounded by the JSON reader, so recursion is.
- */
-static void
-put_canonical(struct buf *b, const struct json *v, int indent)
-{
-    bool object = v->type == JSON_OBJECT;
-    if (!object && v->type != JSON_ARRAY) {
-        put_scalar(b, v);
-        return;
-    }
-    const struct json **list = object ? sorted(b, v, by_key) : NULL, *m = v->child;
-    int deeper = indent < 0 ? -1 : indent + 1;
-    json_open(b, object ? '{' : '[');
-    for (size_t i = 0; i < v->count && !b->failed; i++) {
-        const struct json *child = object ? list[i] : m;
-        if (i)
-            buf_putc(b, ',');
-        new_line(b, deeper);
-        if (object) {
-            json_put_text(b, child->key);
-            buf_puts(b, indent < 0 ? ":" : ": ");
-        }
-        put_canonical(b, child, deeper);
-        m = m ? m->next : NULL;
-    }
-    if (v->count)
-        new_line(b, indent);
-    json_close(b, object ? '}' : ']');
-    free(list);
-}
-
-static struct err
-sum_of(struct buf *b, uint8_t out[32])
-{
-    struct err e = b->failed ? err_make(E_MEMORY, "no memory for the digest of a tool") : err_ok();
-    if (!err_failed(e))
-        SHA256(b->at, b->n, out);
-    buf_free(b);
-    return e;
-}
-
-struct err
-tool_digest(const struct json *tool, uint8_t out[32])
-{
-    static const char *const members[] = {"annotations", "description", "inputSchema", "name", "outputSchema", "title"}; /* sorted */
-    struct buf b = buf_make(ESTATE_MAX_FILE * 4);
-    if (!json_is(tool, JSON_OBJECT))
-        return err_make(E_PIN, "a tool must be an object");
-    json_open(&b, '{');
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        const struct json *m = json_get(tool, members[i]);
-        if (m == NULL)
-            continue;
-        json_key(&b, members[i]);
-        put_canonical(&b, m, -1);
-    }
-    json_close(&b, '}');
-    return sum_of(&b, out);
-}
-
-/* The integrity digest of a pin file: over the server's name and all tools, whole, sorted by name. */
-static struct err
-pin_digest(struct bytes server, const struct json *tools, char hex[72])
-{
-    uint8_t sum[32];
-    struct buf b = buf_make(ESTATE_MAX_FILE * 4), text = buf_make(64);
-    const struct json **list = sorted(&b, tools, by_tool_name);
-    json_put_text(&b, server);
-    for (size_t i = 0; list && i < tools->count; i++)
-        buf_putc(&b, '\n'), put_canonical(&b, list[i], -1);
-    free(list);
-    TRY(sum_of(&b, sum));
-    buf_hex(&text, bytes_make(sum, sizeof sum));
-    snprintf(hex, 72, "sha256:%s", buf_text(&text));
-    buf_free(&text);
-    return err_ok();
-}
-
-/* A name that grants ("*", "@resources"), terminals or policies could take for something else is refused. */
-static bool
-tool_name_ok(struct bytes name)
-{
+    if (kind != ITEM_TOOL)
+        return name.n > 0 && name.n <= NAME_MAX_OTHER;
     if (name.n == 0 || name.n > TOOL_NAME_MAX || name.at[0] == '@' || name.at[0] == '*')
         return false;
     for (size_t i = 0; i < name.n; i++)
@@ -153,77 +44,278 @@ tool_name_ok(struct bytes name)
     return true;
 }
 
-static struct err
-check_tools(const struct json *tools)
+struct err
+item_digest(const struct json *item, uint8_t out[32])
 {
-    if (!json_is(tools, JSON_ARRAY))
-        return err_make(E_PIN, "tools must be a list of tools");
-    if (tools->count > TOOLS_MAX)
-        return err_make(E_LIMIT, "%zu tools; at most %u can be pinned", tools->count, TOOLS_MAX);
-    for (const struct json *t = tools->child; t; t = t->next) {
-        struct bytes name = json_text(t, "name");
-        const struct json *schema = json_get(t, "inputSchema");
-        if (!tool_name_ok(name))
-            return err_make(E_PIN, "'%.*s' is no acceptable tool name: 1 to %u printable ASCII characters", BYTES_CUT(name, 60), TOOL_NAME_MAX);
-        if (schema && schema->type != JSON_OBJECT)
-            return err_make(E_PIN, "the inputSchema of '%.*s' is no object", BYTES_CUT(name, 60));
-        for (const struct json *o = t->next; o; o = o->next)
-            if (bytes_eq(json_text(o, "name"), name))
-                return err_make(E_PIN, "the tool '%.*s' stands twice", BYTES_CUT(name, 60));
-    }
-    return err_ok();
+    return canonical_digest(item, NULL, out);
 }
 
 struct err
-pin_write(const char *dir, const char *destination, struct bytes server, const struct json *tools)
+tool_digest(const struct json *tool, uint8_t out[32])
 {
-    char path[4096], hex[72];
+    return canonical_digest(tool, NULL, out);
+}
+
+struct err
+server_digest(const struct json *server, bool with_reached, uint8_t out[32])
+{
+    uint8_t info[32] = {0}, reached[32] = {0};
+    struct arena a = {0};
+    struct json *both;
+    struct buf b = buf_make(1024);
+    if (json_get(server, "info"))
+        TRY(canonical_digest(json_get(server, "info"), "version", info));
+    if (with_reached && json_get(server, "reached"))
+        TRY(canonical_digest(json_get(server, "reached"), NULL, reached));
+    buf_puts(&b, "{\"info\":\"");
+    buf_hex(&b, bytes_make(info, 32));
+    buf_puts(&b, "\",\"reached\":\"");
+    buf_hex(&b, bytes_make(reached, 32));
+    buf_puts(&b, "\"}");
+    struct err e = b.failed ? err_make(E_MEMORY, "no memory for a digest") : json_parse(&a, buf_bytes(&b), NULL, &both);
+    if (!err_failed(e))
+        e = canonical_digest(both, NULL, out);
+    arena_free(&a);
+    buf_free(&b);
+    return e;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- checking */
+
+static int
+by_text(const void *left, const void *right)
+{
+    return bytes_cmp(*(const struct bytes *)left, *(const struct bytes *)right);
+}
+
+static struct err
+check_twice(const struct json *list, enum item_kind kind)
+{
+    struct bytes *names = calloc(list->count + 1, sizeof *names), twice = {NULL, 0};
+    size_t n = 0;
+    if (names == NULL)
+        return err_make(E_MEMORY, "no memory for a pin");
+    for (const struct json *t = list->child; t; t = t->next)
+        names[n++] = item_name(kind, t);
+    qsort(names, n, sizeof *names, by_text);
+    for (size_t i = 1; i < n && twice.at == NULL; i++)
+        if (bytes_eq(names[i - 1], names[i]))
+            twice = names[i];
+    free(names);
+    return twice.at ? err_make(E_PIN, "the %s '%.*s' stands twice", item_kind_names[kind], BYTES_CUT(twice, 60)) : err_ok();
+}
+
+static struct err
+check_list(const struct json *pin, enum item_kind kind)
+{
+    const struct json *list = json_get(pin, list_names[kind]);
+    if (list == NULL && kind != ITEM_TOOL)
+        return err_ok();
+    if (!json_is(list, JSON_ARRAY))
+        return err_make(E_PIN, "%s must be a list of %ss", list_names[kind], item_kind_names[kind]);
+    if (list->count > OFFER_ITEMS_MAX)
+        return err_make(E_LIMIT, "%zu %ss; at most %u can be pinned", list->count, item_kind_names[kind], OFFER_ITEMS_MAX);
+    for (const struct json *t = list->child; t; t = t->next) {
+        struct bytes name = item_name(kind, t);
+        const struct json *schema = json_get(t, "inputSchema");
+        if (!item_name_ok(kind, name) && kind == ITEM_TOOL)
+            return err_make(E_PIN, "'%.*s' is no acceptable tool name: 1 to %u printable ASCII characters", BYTES_CUT(name, 60), TOOL_NAME_MAX);
+        if (!item_name_ok(kind, name))
+            return err_make(E_PIN, "a %s needs a name of 1 to %u bytes", item_kind_names[kind], NAME_MAX_OTHER);
+        if (schema && schema->type != JSON_OBJECT)
+            return err_make(E_PIN, "the inputSchema of '%.*s' is no object", BYTES_CUT(name, 60));
+    }
+    return check_twice(list, kind);
+}
+
+static struct err
+check_pin(const struct json *pin)
+{
+    for (int kind = ITEM_TOOL; kind < ITEM_KINDS; kind++)
+        TRY(check_list(pin, (enum item_kind)kind));
+    return err_ok();
+}
+
+/* ------------------------------------------------------------------------------------------------------------ writing */
+
+static int
+by_item_name(const void *left, const void *right)
+{
+    const struct json *a = *(const struct json *const *)left, *b = *(const struct json *const *)right;
+    enum item_kind kind = json_get(a, "uriTemplate") ? ITEM_TEMPLATE : ITEM_TOOL;
+    return bytes_cmp(item_name(kind, a), item_name(kind, b));
+}
+
+/* In order of their names, so that git shows what changed and not what moved. */
+static void
+put_list(struct buf *b, const struct json *list)
+{
+    const struct json **sorted = malloc((list->count + 1) * sizeof *sorted);
+    size_t n = 0;
+    if (sorted == NULL) {
+        b->failed = true;
+        return;
+    }
+    for (const struct json *m = list->child; m; m = m->next)
+        sorted[n++] = m;
+    if (list->child && list->child->type == JSON_OBJECT)
+        qsort(sorted, n, sizeof *sorted, by_item_name);
+    buf_putc(b, '[');
+    for (size_t i = 0; i < n; i++) {
+        buf_puts(b, i ? ",\n    " : "\n    ");
+        canonical_put(b, sorted[i], 2);
+    }
+    buf_puts(b, n ? "\n  ]" : "]");
+    free(sorted);
+}
+
+static void
+put_draft(struct buf *b, const char *digest, const struct json *draft)
+{
+    static const char *const lists[] = {"tools", "prompts", "resource_templates", "accepted_findings", "unconfirmed"};
+    buf_printf(b, "{\n  \"writ_pin\": %d,\n  \"digest\": \"%s\",\n  \"server\": ", PIN_VERSION, digest);
+    canonical_put(b, json_get(draft, "server"), 1);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        const struct json *list = json_get(draft, lists[i]);
+        if (!json_is(list, JSON_ARRAY) || (list->count == 0 && i))
+            continue;
+        buf_printf(b, ",\n  \"%s\": ", lists[i]);
+        put_list(b, list);
+    }
+    buf_puts(b, "\n}\n");
+}
+
+static struct err
+digest_text(const struct json *pin, char hex[72])
+{
+    uint8_t sum[32];
+    struct buf text = buf_make(80);
+    TRY(canonical_digest(pin, "digest", sum));
+    buf_hex(&text, bytes_make(sum, sizeof sum));
+    snprintf(hex, 72, "sha256:%s", buf_text(&text));
+    buf_free(&text);
+    return err_ok();
+}
+
+/* The digest covers the file as it is read again, so it is taken from that. */
+static struct err
+with_digest(struct buf *b, const struct json *draft)
+{
+    struct arena a = {.max = (size_t)256 << 20};
+    struct buf first = buf_make(ESTATE_MAX_FILE);
+    struct json *pin;
+    char hex[72];
+    put_draft(&first, "", draft);
+    struct err e =
+        first.failed ? err_make(E_LIMIT, "the pin would pass %zu bytes", ESTATE_MAX_FILE) : json_parse(&a, buf_bytes(&first), &pin_limits, &pin);
+    if (!err_failed(e))
+        e = digest_text(pin, hex);
+    if (!err_failed(e))
+        put_draft(b, hex, draft);
+    arena_free(&a);
+    buf_free(&first);
+    return !err_failed(e) && b->failed ? err_make(E_LIMIT, "the pin would pass %zu bytes", ESTATE_MAX_FILE) : e;
+}
+
+static struct err
+path_of_pin(const char *dir, const char *destination, char path[4096])
+{
+    return snprintf(path, 4096, "%s/pins/%s.json", dir, destination) < 4096 ? err_ok() : err_make(E_USAGE, "the path of the estate is too long");
+}
+
+struct err
+pin_write(const char *dir, const char *destination, const struct json *draft)
+{
+    char path[4096];
     struct buf b = buf_make(ESTATE_MAX_FILE);
     if (!name_ok(bytes_str(destination)))
         return err_make(E_USAGE, "'%.80s' is no name of a destination", destination);
-    TRY(check_tools(tools));
-    TRY(pin_digest(server, tools, hex));
-    buf_printf(&b, "{\n  \"writ_pin\": %d,\n  \"digest\": \"%s\",\n  \"server\": ", PIN_VERSION, hex);
-    json_put_text(&b, server);
-    buf_puts(&b, ",\n  \"tools\": [");
-    const struct json **list = sorted(&b, tools, by_tool_name);
-    for (size_t i = 0; list && i < tools->count; i++) {
-        buf_puts(&b, i ? ",\n    " : "\n    ");
-        put_canonical(&b, list[i], 2);
-    }
-    free(list);
-    buf_puts(&b, "\n  ]\n}\n");
-    struct err e = b.failed ? err_make(E_LIMIT, "the pin of %s would pass %zu bytes", destination, ESTATE_MAX_FILE) : err_ok();
-    if (snprintf(path, sizeof path, "%s/pins/%s.json", dir, destination) >= (int)sizeof path)
-        e = err_make(E_USAGE, "the path of the estate is too long");
+    if (!json_is(json_get(draft, "server"), JSON_OBJECT))
+        return err_make(E_PIN, "a pin must say which server it is of");
+    TRY(check_pin(draft));
+    struct err e = with_digest(&b, draft);
+    if (!err_failed(e))
+        e = path_of_pin(dir, destination, path);
     if (!err_failed(e))
         e = file_replace(path, buf_bytes(&b), true);
     buf_free(&b);
     return e;
 }
 
+struct err
+pin_restore(const char *dir, const char *destination, struct bytes text)
+{
+    char path[4096];
+    TRY(path_of_pin(dir, destination, path));
+    if (text.at)
+        return file_replace(path, text, true);
+    return unlink(path) == 0 ? err_ok() : err_system("removing %s", path);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ loading */
+
 static struct err
 read_pin(struct loader *l, const struct file *f, struct json **out)
 {
     char hex[72];
     TRY(json_parse(&l->estate->arena, f->text, &pin_limits, out));
-    const struct json *version = json_get(*out, "writ_pin"), *tools = json_get(*out, "tools");
+    const struct json *version = json_get(*out, "writ_pin");
     if (!json_is(version, JSON_INT) || version->number != PIN_VERSION)
-        return err_make(E_PIN, "writ_pin: expected %d; this is no pin of this version", PIN_VERSION);
-    TRY(check_tools(tools));
-    TRY(pin_digest(json_text(*out, "server"), tools, hex));
+        return err_make(E_PIN, "writ_pin: expected %d; this is no pin of this version: remove the file and pin the destination '%s' again",
+                        PIN_VERSION, f->name);
+    if (!json_is(json_get(*out, "server"), JSON_OBJECT))
+        return err_make(E_PIN, "server: expected an object");
+    TRY(check_pin(*out));
+    TRY(digest_text(*out, hex));
     if (!bytes_is(json_text(*out, "digest"), hex))
         return err_make(E_PIN, "digest: the file was changed by hand; pin the destination '%s' again", f->name);
     return err_ok();
 }
 
-static void
-set_tool(struct loader *l, struct destination *d, struct tool *t, const struct json *pin, const char *file)
+static bool
+listed(const struct json *list, const char *kind, struct bytes name)
 {
-    const struct json *schema = json_get(pin, "inputSchema");
-    *t = (struct tool){.name = keep(l, json_text(pin, "name")), .destination = d, .effect = EFFECT_WRITE, .pin = pin, .schema = schema};
+    char text[NAME_MAX_OTHER + 32];
+    snprintf(text, sizeof text, "%s%s%.*s", kind, kind[0] && name.n ? " " : "", BYTES_CUT(name, NAME_MAX_OTHER));
+    for (const struct json *v = list ? list->child : NULL; v; v = v->next)
+        if (v->type == JSON_STRING && bytes_is(v->text, text))
+            return true;
+    return false;
+}
+
+/* What deceives the eye or the terminal is usable only when a person said so by name; a pin that was put there otherwise does not do. */
+static bool
+unaccepted(struct loader *l, const struct json *pin, enum item_kind kind, struct bytes name, const struct json *item, const char *file)
+{
+    struct suspects *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        l->memory = true;
+        return true;
+    }
+    suspect_item(item, false, s);
+    bool held = s->dangers && !listed(json_get(pin, "accepted_findings"), item_kind_names[kind], name);
+    if (held) {
+        struct buf shown = buf_make(4096);
+        suspect_escape(&shown, bytes_sub(name, 0, 100));
+        finding_add(l, FINDING_WARNING, file, 1, 0,
+                    "the %s '%s' is held back: %s at %s; look at it with writ destination pin, --accept-findings lets it pass", item_kind_names[kind],
+                    buf_text(&shown), s->list[0].what, s->list[0].at);
+        buf_free(&shown);
+    }
+    free(s);
+    return held;
+}
+
+static void
+set_tool(struct loader *l, struct destination *d, struct tool *t, const struct json *item, const char *file)
+{
+    const struct json *schema = json_get(item, "inputSchema");
+    struct bytes name = json_text(item, "name");
+    *t = (struct tool){.name = keep(l, name), .destination = d, .effect = EFFECT_WRITE, .pin = item, .schema = schema};
     t->place = (struct place){file, 1};
-    if (err_failed(tool_digest(pin, t->digest)))
+    t->held = unaccepted(l, d->pin, ITEM_TOOL, name, item, file);
+    t->changed = listed(json_get(d->pin, "unconfirmed"), "", name);
+    if (err_failed(item_digest(item, t->digest)))
         l->memory = true;
 }
 
@@ -231,6 +323,33 @@ static int
 by_name(const void *left, const void *right)
 {
     return strcmp(((const struct tool *)left)->name, ((const struct tool *)right)->name);
+}
+
+static void
+set_extras(struct loader *l, struct destination *d, enum item_kind kind, const char *file)
+{
+    const struct json *list = offer_list(d->pin, kind);
+    for (const struct json *t = list ? list->child : NULL; t && d->extras; t = t->next) {
+        struct bytes name = item_name(kind, t);
+        struct pinned_extra *x = &d->extras[d->n_extras++];
+        *x = (struct pinned_extra){.prompt = kind == ITEM_PROMPT, .name = name, .held = unaccepted(l, d->pin, kind, name, t, file)};
+        if (err_failed(item_digest(t, x->digest)))
+            l->memory = true;
+    }
+}
+
+static void
+set_server(struct loader *l, struct destination *d, const char *file)
+{
+    const struct json *server = json_get(d->pin, "server"), *info = json_get(server, "info");
+    struct bytes name = json_text(info, "name"), version = json_text(info, "version");
+    struct buf b = buf_make(1024);
+    suspect_escape(&b, bytes_sub(name, 0, 100));
+    buf_putc(&b, ' ');
+    suspect_escape(&b, bytes_sub(version, 0, 60));
+    d->pin_server = keep(l, buf_bytes(&b));
+    d->held = unaccepted(l, d->pin, ITEM_SERVER, (struct bytes){NULL, 0}, server, file);
+    buf_free(&b);
 }
 
 void
@@ -244,12 +363,25 @@ pin_load(struct loader *l, const struct file *f, struct destination *d)
         finding_add(l, FINDING_ERROR, f->path, 1, 0, "%s", e.text);
         return;
     }
-    const struct json *tools = json_get(pin, "tools");
+    const struct json *tools = json_get(pin, "tools"), *prompts = offer_list(pin, ITEM_PROMPT), *templates = offer_list(pin, ITEM_TEMPLATE);
+    d->pin = pin;
     d->tools = estate_list(l, tools->count, sizeof *d->tools);
     for (const struct json *t = tools->child; t && d->tools; t = t->next)
         set_tool(l, d, &d->tools[d->n_tools++], t, f->path);
     if (d->n_tools)
         qsort(d->tools, d->n_tools, sizeof *d->tools, by_name);
-    d->pin_server = keep(l, json_text(pin, "server"));
+    d->extras = estate_list(l, (prompts ? prompts->count : 0) + (templates ? templates->count : 0), sizeof *d->extras);
+    set_extras(l, d, ITEM_PROMPT, f->path);
+    set_extras(l, d, ITEM_TEMPLATE, f->path);
+    set_server(l, d, f->path);
     d->pinned = true;
+}
+
+const struct pinned_extra *
+destination_extra(const struct destination *d, bool prompt, struct bytes name)
+{
+    for (size_t i = 0; i < d->n_extras; i++)
+        if (d->extras[i].prompt == prompt && bytes_eq(d->extras[i].name, name))
+            return &d->extras[i];
+    return NULL;
 }

@@ -17,6 +17,7 @@ struct gate_config {
     struct writs *writs;
     struct audit *audit;
     struct keys *keys;
+    struct store *store; /* keeps what is held back; NULL: it is forgotten with the gate */
     const char *self; /* path of this executable, for starting servers in the background */
 };
 
@@ -49,11 +50,15 @@ void lines_end(struct lines *l);
 void lines_on_reopen(struct lines *l, void (*reopen)(void *ctx, struct lines *l));
 void lines_rebind(struct lines *l, struct writ *writ, struct err e);
 
-/* gate_probe(g, destination, done, ctx): start the destination's server once and list its tools, for pinning: JSON array of tools and "name version". */
-typedef void gate_probed(struct err e, const struct json *tools, struct bytes server, void *ctx);
+/* gate_probe(g, destination, done, ctx): start the destination's server once and look at all it offers (estate/pin.h), for pinning. */
+typedef void gate_probed(struct err e, struct bytes offer, void *ctx);
 struct err gate_probe(struct gate *g, const struct destination *d, gate_probed *done, void *ctx) MUST_USE;
 
 /* gate_json(g, b): destinations with era, state, servers running, last failure. */
 void gate_json(struct gate *g, struct buf *b);
+/* gate_held_json(g, destination, b): what is held back there and how it differs from the pin, as a list (change_put, and "since", "blocks", "returned"). */
+void gate_held_json(struct gate *g, const char *destination, struct buf *b);
+/* gate_release(g, destination, items): a person accepted these ([{"kind", "name"}…]; NULL: all). Gives how many had been held back. */
+size_t gate_release(struct gate *g, const char *destination, const struct json *items);
 
 #endif

@@ -176,3 +176,35 @@ process_hash(struct process *p)
     close(dir);
     return e;
 }
+
+static struct err
+hash_plain(int fd, const char *path, char sha256[65])
+{
+    struct stat before, after;
+    if (fstat(fd, &before) != 0)
+        return err_system("looking at %s", path);
+    if (!S_ISREG(before.st_mode) || before.st_size > HASH_FILE_MAX)
+        return err_make(E_LIMIT, "%s is no regular file of at most 512 MiB", path);
+    struct file_state state = state_of(&before);
+    if (cache_get(&state, sha256))
+        return err_ok();
+    TRY(hash_fd(fd, path, sha256));
+    if (fstat(fd, &after) != 0)
+        return err_system("looking at %s", path);
+    struct file_state then = state_of(&after);
+    if (!same_state(&state, &then))
+        return err_make(E_IO, "%s changed while it was read", path);
+    cache_put(&state, sha256);
+    return err_ok();
+}
+
+struct err
+file_hash(const char *path, char sha256[65])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return err_system("opening %s", path);
+    struct err e = hash_plain(fd, path, sha256);
+    close(fd);
+    return e;
+}

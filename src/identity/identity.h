@@ -43,6 +43,10 @@ void peer_proof_free(struct peer_proof *p);
  * cached by device, inode, size, mtime, ctime of the open file; at most 512 MiB. */
 struct err process_read(int pid, struct process *out) MUST_USE;
 struct err process_hash(struct process *p) MUST_USE;
+/* file_hash(path, sha256): of a regular file of at most 512 MiB, in hex; remembered until the file changes. E_IO, E_LIMIT. */
+struct err file_hash(const char *path, char sha256[65]) MUST_USE;
+/* proc_is_interpreter(exe): does a program of this name run whatever script it is given? */
+bool proc_is_interpreter(const char *exe);
 /* process_alive(p): the very same process (pid and start time) still runs, and still the same executable: a program that connects and
  * then becomes another has to prove itself again. */
 bool process_alive(const struct process *p);

@@ -23,8 +23,6 @@ bool proc_parse_ids(struct bytes text, int *uid, int *gid);
 void proc_parse_cgroup(struct bytes text, char cgroup[256], char unit[128]);
 /* proc_cgroup_delegated(path): is it under the control of a user or of a service, which name what is below as they like? */
 bool proc_cgroup_delegated(const char *path);
-/* proc_is_interpreter(exe): by the name of the file. */
-bool proc_is_interpreter(const char *exe);
 
 struct proc_socket {
     uint16_t local_port, remote_port;

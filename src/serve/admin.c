@@ -380,17 +380,12 @@ post_reload(struct ask *k)
 }
 
 static void
-probe_answer(struct err e, const struct json *tools, struct bytes server, void *ctx)
+probe_answer(struct err e, struct bytes offer, void *ctx)
 {
     struct ask *k = ctx;
     k->e = e;
-    if (!err_failed(e)) {
-        json_open(&k->answer, '{');
-        json_member_text(&k->answer, "server", server);
-        json_key(&k->answer, "tools");
-        json_put(&k->answer, tools);
-        json_close(&k->answer, '}');
-    }
+    if (!err_failed(e))
+        buf_put(&k->answer, offer);
     answer_from_main(k);
 }
 
@@ -407,6 +402,19 @@ post_probe(struct ask *k)
     if (err_failed(e))
         k->refs--;
     return e;
+}
+
+static struct err
+get_destination(struct ask *k)
+{
+    return pins_show(k->face->serve, bytes_str(k->rest), &k->answer);
+}
+
+static struct err
+post_accept(struct ask *k)
+{
+    TRY(known_target(k->face->serve, BY_DESTINATION, json_text(k->body, "destination")));
+    return pins_accept(k->face->serve, k->body, k->who, &k->answer);
 }
 
 static struct err
@@ -568,6 +576,8 @@ static const struct route_row {
     {"POST", "/v1/close", LATER | MAIN_ONLY, post_close},
     {"POST", "/v1/reload", MAIN_ONLY, post_reload},
     {"POST", "/v1/probe", LATER | MAIN_ONLY, post_probe},
+    {"POST", "/v1/accept", MAIN_ONLY, post_accept},
+    {"GET", "/v1/destinations/", PREFIX | MAIN_ONLY, get_destination},
     {"POST", "/v1/secrets", ANY, post_secret},
     {"GET", "/v1/secrets", ANY, get_secrets},
     {"DELETE", "/v1/secrets/", PREFIX, delete_secret},

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "estate/pin.h"
 #include "gate/gate.h"
 #include "serve/serve.h"
 
@@ -76,6 +77,10 @@ http_handler admin_handler;
 struct err explain_agent(struct serve *s, const struct snapshot *snap, struct bytes id, struct buf *b) MUST_USE;
 struct err explain_writ(struct serve *s, const struct snapshot *snap, struct bytes id, struct buf *b) MUST_USE;
 struct err explain_call(struct serve *s, struct bytes id, struct buf *b) MUST_USE;
+
+/* pins.c: a destination with its pin and what is held back; a pin that was accepted: recorded, loaded, let go. On the main loop. */
+struct err pins_show(struct serve *s, struct bytes id, struct buf *b) MUST_USE;
+struct err pins_accept(struct serve *s, const struct json *body, const char *who, struct buf *b) MUST_USE;
 
 /* control.c */
 struct err control_start(struct serve *s, const char *path, struct control **out) MUST_USE;

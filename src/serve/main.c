@@ -131,7 +131,7 @@ open_rooms(struct serve *s)
     struct writs_config writs = {s->env, s->loop, s->store, s->audit};
     TRY(writs_make(&writs, &s->writs));
     TRY(writs_load(s->writs, s->snapshot->estate));
-    struct gate_config gate = {s->env, s->loop, s->writs, s->audit, s->keys, s->options.self};
+    struct gate_config gate = {s->env, s->loop, s->writs, s->audit, s->keys, s->store, s->options.self};
     TRY(gate_make(&gate, &s->gate));
     gate_use(s->gate, s->snapshot);
     return err_ok();

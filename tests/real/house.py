@@ -1,6 +1,7 @@
 """A house to test in: an estate in a temporary folder, a real `writ serve`, and ways to talk to it. Standard library only."""
 import atexit
 import functools
+import hashlib
 import encodings.idna  # loaded now: sockets ask for it later, when this process may be a user that cannot read the library
 import http.client
 import json
@@ -138,6 +139,18 @@ class House:
         """Ask the real server for its tools; the file that `writ destination pin` writes."""
         subprocess.run([WRIT, "destination", "pin", name, "--yes", "--estate", self.estate], check=True, stdout=subprocess.DEVNULL,
                        timeout=DEADLINE)
+
+    def pin_like(self, name, other):
+        """The pin of ${other} for a server that only pretends to be the same: not bound to a command or an address."""
+        with open(os.path.join(self.estate, f"pins/{other}.json")) as f:
+            pin = json.load(f)
+        pin["server"].pop("reached", None)
+        self.put_pin(name, pin)
+
+    def put_pin(self, name, pin):
+        pin.pop("digest", None)
+        canonical = json.dumps(pin, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        self.put(f"pins/{name}.json", json.dumps(pin | {"digest": "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()}))
 
     def start(self, wait=True, env=None):
         self.process = subprocess.Popen([WRIT, "serve", self.estate], stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"),

@@ -338,7 +338,8 @@ class Busy:
         c, r = e.post("fx", "initialize", start, era="legacy")
         assert r.status == 200, r.read()
         self.session = r.getheader("Mcp-Session-Id")
-        r.read()
+        said = r.read()
+        assert self.session, said
         c.close()
         c, r = e.send("GET", "mcp/fx", headers={"Mcp-Session-Id": self.session})
         assert r.status == 200 and r.readline() == b": open\n"
@@ -613,7 +614,7 @@ def test_a_tool_that_is_not_as_it_was_pinned_is_neither_listed_nor_called(house)
             assert refused["code"] == 4030 and "not as it was pinned" in refused["message"]
             assert text_of(lines.call("echo", text="others go on")) == "others go on"
             edits = [leaf["edit"] for leaf in on_record(house, lambda f: any(d.get("tool") == "echo" for d in f), kind="decision", writ=open_writ(house)["id"]) if leaf.get("tool") == "fickle"]
-            assert edits == ["pins/fx.json (the tool changed)"]
+            assert edits == ["pins/fx.json (look: writ destination show fx)"]
 
 
 def test_observe_lifts_refusals_of_policies_and_nothing_else(house):

@@ -42,8 +42,10 @@ def build(h, names, dead=()):
     h.task("work", {f"{n}/*": "{}" for n in names})
     h.agent("reader", READER, ["work"])
     h.start()
+    control(h, "bank", templates=["account://{id}/balance"])  # some time it has one, and that is pinned
     for name in names:
         h.pin(name)
+    control(h, "bank")
     for name, era in names.items():
         h.destination(name, command(h, name, era), {t: READ for t in TOOLS}, more="share: [resources, prompts]\n")
     grants = {f"{n}/{json.dumps(t)[1:-1]}": "{}" for n in names for t in TOOLS if t != "level" or n != "evil"}

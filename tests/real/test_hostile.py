@@ -135,7 +135,7 @@ class Place:
         for name in http:
             h.destination(name, {"url": f"http://127.0.0.1:{self.http_port}/{name[2:]}"}, tools, more=limits)
         for name in lines + http:
-            shutil.copy(os.path.join(h.estate, "pins/good.json"), os.path.join(h.estate, f"pins/{name}.json"))
+            h.pin_like(name, "good")
         grants = {"good/echo": "{}", "good/count": "{}", "good/list": "{}", "good/read": f"{{ path: {{ under: {h.docs} }} }}"}
         h.task("work", grants | {f"{name}/echo": "{}" for name in lines + http})
         h.task("wide", {"good/echo": "{}"})
@@ -847,7 +847,7 @@ class TestBadServers:
         t = Talk(place, "e-" + mode)
         t.send(cases.rpc(modern_params(), b"1", b'"tools/list"'))
         listed = t.answer(1)["result"]["tools"]
-        assert [x["name"] for x in listed] == (["echo"] if mode in ("start-thousands", "start-twice") else [])
+        assert [x["name"] for x in listed] == (["echo"] if mode == "start-thousands" else [])
         assert all(x == evil.TOOLS[0] for x in listed)
         t.close()
 

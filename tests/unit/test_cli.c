@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "cli/cli.h"
+#include "cli/pin.h"
 #include "estate/estate.h"
 
 static char folder[64];
@@ -484,52 +484,33 @@ records_are_lines(void **state)
 }
 
 static void
-pins_are_compared(void **state)
+pins_are_shown(void **state)
 {
-    static const char old_text[] =
-        "[{\"name\":\"a\",\"description\":\"reads\",\"inputSchema\":{\"properties\":{\"p\":{\"type\":\"string\"},\"q\":{}},\"required\":[\"p\"]}},"
-        "{\"name\":\"b\",\"annotations\":{\"readOnlyHint\":true}},{\"name\":\"c\",\"inputSchema\":{\"a\":1,\"b\":2}},{\"name\":\"d\"}]";
-    static const char new_text[] =
-        "[{\"name\":\"a\",\"description\":\"reads\\n+ "
-        "all\",\"inputSchema\":{\"properties\":{\"p\":{\"type\":\"integer\"},\"r\":{}},\"required\":[\"r\"]}},"
-        "{\"name\":\"b\",\"annotations\":{\"readOnlyHint\":false}},{\"name\":\"c\",\"inputSchema\":{\"b\":2,\"a\":1}},{\"name\":\"e\"}]";
-    static const char *const parts[] = {"~ a\n",
-                                        "description was: reads\n",
-                                        "description now: reads\\n+ all\n",
-                                        "argument changed: p\n",
-                                        "argument added: r\n",
-                                        "argument removed: q\n",
-                                        "argument now required: r\n",
-                                        "argument no longer required: p\n",
-                                        "~ b\n",
-                                        "annotations was: {\"readOnlyHint\":true}",
-                                        "annotations now: {\"readOnlyHint\":false}",
-                                        "- d\n",
-                                        "+ e\n"};
+    static const char change[] =
+        "{\"kind\":\"tool\",\"name\":\"a\\u001b[2J\",\"change\":\"renamed\",\"from\":\"b\",\"alike\":70,\"parts\":["
+        "{\"at\":\"description\",\"words\":[[\"=\",\"reads \"],[\"-\",\"one\"],[\"+\",\"all\\n~ tool evil\\u001b[31m\"]]},"
+        "{\"at\":\"annotations.readOnlyHint\",\"was\":true,\"now\":false},{\"at\":\"title\",\"now\":\"x\\u202e\"},{\"at\":\"icons\",\"was\":[]}],"
+        "\"more_parts\":3,\"findings\":[{\"level\":\"danger\",\"what\":\"terminal escape\",\"at\":\"name\",\"character\":\"U+001B\",\"count\":2,"
+        "\"text\":\"\\u001b]0;x\"},{\"level\":\"hint\",\"what\":\"asks for secrecy\",\"at\":\"description\",\"text\":\"do not tell\"}]}";
+    static const char *const parts[] = {"> tool a\\x1b[2J",
+                                        "renamed: it seems to be what was called b (a guess: 70 % alike)\n",
+                                        "description: reads [-one-]{+all\\n~ tool evil\\x1b[31m+}\n",
+                                        "annotations.readOnlyHint: true → false\n",
+                                        "title: (new) x<U+202E>\n",
+                                        "icons: [] (gone)\n",
+                                        "… and 3 more\n",
+                                        "!! terminal escape U+001B and 1 more in name: \\x1b]0;x\n",
+                                        "?  asks for secrecy in description: do not tell\n"};
     struct arena a = {0};
     struct buf b = buf_make(65536);
-    struct json *old, *now;
+    struct json *v;
     (void)state;
-    assert_int_equal(json_parse(&a, bytes_str(old_text), NULL, &old).code | json_parse(&a, bytes_str(new_text), NULL, &now).code, E_OK);
-    struct pin_counts n = pin_diff(&b, old, now, 80, false);
-    assert_int_equal(n.added, 1);
-    assert_int_equal(n.removed, 1);
-    assert_int_equal(n.changed, 2);
+    assert_int_equal(json_parse(&a, bytes_str(change), NULL, &v).code, E_OK);
+    pin_show(&b, v, 100, false);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         assert_says(&b, parts[i]);
-    assert_null(strstr(buf_text(&b), "~ c")); /* the order of members is no difference */
-    assert_null(strstr(buf_text(&b), "\n+ all")); /* a description cannot look like a line of ours */
-    b.n = 0;
-    json_open(&b, '{');
-    n = pin_diff_json(&b, old, now);
-    json_close(&b, '}');
-    assert_int_equal(n.added + n.removed + n.changed, 4);
-    assert_string_equal(buf_text(&b),
-                        "{\"added\":[\"e\"],\"removed\":[\"d\"],\"changed\":[{\"tool\":\"a\",\"what\":[\"description\",\"inputSchema\"]},"
-                        "{\"tool\":\"b\",\"what\":[\"annotations\"]}]}");
-    b.n = 0;
-    assert_int_equal(pin_diff(&b, NULL, now, 80, false).added, 4);
-    assert_int_equal(pin_diff(&b, now, now, 80, false).changed, 0);
+    assert_null(strchr(buf_text(&b), 0x1b)); /* nothing of a server's text reaches the terminal as it is */
+    assert_null(strstr(buf_text(&b), "\n~ tool evil"));
     buf_free(&b);
     arena_free(&a);
 }
@@ -924,7 +905,7 @@ main(void)
         cmocka_unit_test(terminals_are_safe),
         cmocka_unit_test(lines_are_wrapped),
         cmocka_unit_test(records_are_lines),
-        cmocka_unit_test(pins_are_compared),
+        cmocka_unit_test(pins_are_shown),
         cmocka_unit_test(servers_are_small),
         cmocka_unit_test(servers_die_with_their_parent),
         cmocka_unit_test(answers_are_read),

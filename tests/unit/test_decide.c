@@ -13,6 +13,7 @@
 #include "cedar/schema.h"
 #include "decide/decide.h"
 #include "estate/schema.h"
+#include "pins.h"
 
 static char top[] = "/tmp/writ-decide-XXXXXX";
 
@@ -106,8 +107,8 @@ setup(void **state)
     struct arena a = {0};
     struct json *v;
     assert_false(err_failed(json_parse(&a, bytes_str(tools), NULL, &v)));
-    assert_false(err_failed(pin_write(top, "d", BYTES("t 1"), v)));
-    assert_false(err_failed(pin_write(top, "vault", BYTES("t 1"), v)));
+    assert_false(err_failed(pin_tools(top, "d", v)));
+    assert_false(err_failed(pin_tools(top, "vault", v)));
     arena_free(&a);
     return 0;
 }
@@ -740,7 +741,7 @@ test_a_schema_that_holds_itself_is_bounded(void **state)
         buf_printf(&text, "%s\"k%d\":{\"$ref\":\"#/$defs/node\"}", i ? "," : "", i);
     buf_puts(&text, "}}}}}]");
     assert_false(err_failed(json_parse(&a, buf_bytes(&text), NULL, &v)));
-    assert_false(err_failed(pin_write(top, "vault", BYTES("t 1"), v)));
+    assert_false(err_failed(pin_tools(top, "vault", v)));
     struct scene k;
     alarm(60); /* without a bound: years */
     scene_make(&k, "", "");

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "estate_cases.h"
+#include "pins.h"
 
 static const char tools_text[] =
     "[{\"name\":\"read\",\"description\":\"Reads\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"path\":{\"type\":\"string\"}},"
@@ -89,7 +90,7 @@ static void
 write_pin(const char *destination, const char *tools)
 {
     struct arena a = {0};
-    struct err e = pin_write(dir, destination, BYTES("test 1"), parse(&a, tools));
+    struct err e = pin_tools(dir, destination, parse(&a, tools));
     assert_string_equal(e.text, "");
     arena_free(&a);
 }
@@ -477,9 +478,7 @@ a_tool_digest_covers_what_the_model_and_the_server_read(void **state)
     static const char base[] =
         "{\"name\":\"a\",\"description\":\"d\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}";
     static const char *const same[] = {
-        "{ \"inputSchema\": {\"properties\":{\"x\":{\"type\":\"str\\u0069ng\"}},\"type\":\"object\"}, \"description\":\"d\", \"name\":\"a\" }",
-        "{\"name\":\"a\",\"description\":\"d\",\"execution\":{},\"_meta\":{\"a\":1},\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{"
-        "\"type\":\"string\"}}}}"};
+        "{ \"inputSchema\": {\"properties\":{\"x\":{\"type\":\"str\\u0069ng\"}},\"type\":\"object\"}, \"description\":\"d\", \"name\":\"a\" }"};
     static const char *const other[] = {
         "{\"name\":\"b\",\"description\":\"d\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}",
         "{\"name\":\"a\",\"description\":\"D\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}",
@@ -487,16 +486,19 @@ a_tool_digest_covers_what_the_model_and_the_server_read(void **state)
         "{\"name\":\"a\",\"description\":\"d\",\"title\":\"t\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}",
         "{\"name\":\"a\",\"description\":\"d\",\"annotations\":{},\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}"
         "}",
+        "{\"name\":\"a\",\"description\":\"d\",\"icons\":[],\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}",
+        "{\"name\":\"a\",\"description\":\"d\",\"execution\":{},\"_meta\":{\"a\":1},\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{"
+        "\"type\":\"string\"}}}}",
         "{\"name\":\"a\",\"description\":\"d\",\"outputSchema\":{},\"inputSchema\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}"
         "}"};
     uint8_t first[32], second[32];
     (void)state;
     digest_of(base, first);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         digest_of(same[i], second);
         assert_memory_equal(first, second, 32);
     }
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
         digest_of(other[i], second);
         assert_memory_not_equal(first, second, 32);
     }
@@ -519,12 +521,12 @@ pins_with_names_that_deceive_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct arena a = {0};
-        struct err e = pin_write(dir, "files", BYTES("x"), parse(&a, bad[i].tools));
+        struct err e = pin_tools(dir, "files", parse(&a, bad[i].tools));
         assert_string_equal(e.text, bad[i].text);
         arena_free(&a);
     }
     struct arena a = {0};
-    struct err e = pin_write(dir, "../evil", BYTES("x"), parse(&a, "[]"));
+    struct err e = pin_tools(dir, "../evil", parse(&a, "[]"));
     assert_int_equal(e.code, E_USAGE);
     arena_free(&a);
     assert_string_equal(load_text(), ""); /* the pin that was there is untouched */

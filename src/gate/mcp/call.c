@@ -4,6 +4,8 @@
 
 #include "gate/mcp/mcp.h"
 
+static bool prepare(struct down *d);
+
 static void
 put_who(struct buf *m, const struct down *d)
 {
@@ -121,6 +123,16 @@ static void
 refuse(struct down *d, struct bytes name, const char *reason, const char *edit)
 {
     refuse_as(d, name, "denied", reason, edit);
+}
+
+void
+call_refuse(struct down *d, struct bytes name, const char *reason)
+{
+    char edit[160];
+    if (!prepare(d))
+        return;
+    snprintf(edit, sizeof edit, "pins/%s.json (look: writ destination show %s)", d->destination->id, d->destination->id);
+    refuse(d, name, reason, edit);
 }
 
 /* Arguments that do not fit are told as a tool's result (SEP-1303), so that the model can mend them. */
@@ -308,6 +320,8 @@ call_take(struct down *d)
         down_error(d, RPC_INVALID_PARAMS, "tools/call needs \"name\"", (struct bytes){NULL, 0});
         return;
     }
+    if (link_pins_hold(d))
+        return;
     if (!prepare(d))
         return;
     d->tool = destination_tool(d->destination, name);
@@ -331,7 +345,7 @@ call_take(struct down *d)
     decide(d->snapshot, &call, g->scratch, &d->arena, &d->decision);
     if (d->decision.outcome == OUTCOME_ALLOW && !link_tool_verified(d->session->link, d->tool)) {
         char edit[160];
-        snprintf(edit, sizeof edit, "pins/%s.json (the tool changed)", d->destination->id);
+        snprintf(edit, sizeof edit, "pins/%s.json (look: writ destination show %s)", d->destination->id, d->destination->id);
         refuse(d, name, "the tool is not as it was pinned; a person must look at the change", edit);
         return;
     }

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/pins.h"
 
 struct route *
 gate_route(struct gate *g, const char *destination)
@@ -27,7 +27,7 @@ gate_make(const struct gate_config *config, struct gate **out)
     }
     g->config = *config;
     *out = g;
-    return err_ok();
+    return quarantine_load(g);
 }
 
 static void
@@ -41,6 +41,7 @@ free_gate(void *ctx)
         g->routes = r->next;
         if (r->client)
             http_client_close(r->client);
+        quarantine_free(r);
         free(r);
     }
     snapshot_unref(g->snapshot);
@@ -82,17 +83,30 @@ gate_snapshot(struct gate *g)
     return g->snapshot;
 }
 
+/* Another pin is another question to a server that was looked at already. */
+static void
+look_again(struct gate *g, struct snapshot *old)
+{
+    for (struct link *l = g->links, *next; l; l = next) {
+        const struct destination *was = old ? estate_destination(old->estate, l->destination->id) : NULL;
+        const struct destination *is = estate_destination(g->snapshot->estate, l->destination->id);
+        bool same = was && is && bytes_eq(json_text(was->pin, "digest"), json_text(is->pin, "digest"));
+        next = l->next;
+        if (!same && l->writ && l->state == LINK_READY)
+            link_pins_look(l);
+    }
+}
+
 /* What changed may be a list: clients that are listening on a line or a GET stream hear of it; others ask anew (nothing may be cached). */
 void
 gate_use(struct gate *g, struct snapshot *s)
 {
     struct snapshot *old = g->snapshot;
     g->snapshot = snapshot_ref(s);
-    for (struct session *c = g->sessions; c; c = c->next)
-        if (old && c->hub && !c->ended)
-            hub_changed(c);
-        else if (old && !c->member && c->era == ERA_LEGACY && c->push && !c->ended && c->link)
-            c->push(c, BYTES("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}"));
+    quarantine_settle(g);
+    if (old)
+        gate_lists_changed(g, NULL);
+    look_again(g, old);
     for (struct route *r = g->routes; r; r = r->next) { /* its declaration may name another server now */
         r->era = ERA_UNKNOWN;
         r->failures = 0;
@@ -113,22 +127,7 @@ static void
 probed(struct link *l, struct err e, void *ctx)
 {
     struct probe *p = ctx;
-    struct arena a = {0};
-    struct json *tools = NULL;
-    struct buf list = buf_make(RESULT_MAX), server = buf_make(512);
-    if (!err_failed(e)) {
-        const struct json *info = json_get(l->start, "serverInfo");
-        if (info == NULL)
-            info = json_get(json_get(l->start, "_meta"), META_SERVER);
-        struct bytes name = json_text(info, "name"), version = json_text(info, "version");
-        buf_printf(&server, "%.*s %.*s", BYTES_CUT(name, 100), BYTES_CUT(version, 60));
-        buf_printf(&list, "[%.*s]", (int)l->tools.n, l->tools.n ? (const char *)l->tools.at : "");
-        e = list.failed ? err_make(E_LIMIT, "the list of tools is too large") : json_parse(&a, buf_bytes(&list), NULL, &tools);
-    }
-    p->done(e, tools, buf_bytes(&server), p->ctx);
-    arena_free(&a);
-    buf_free(&list);
-    buf_free(&server);
+    p->done(e, err_failed(e) ? (struct bytes){NULL, 0} : buf_bytes(&l->pins->offer), p->ctx);
     if (p->link)
         link_close(p->link, "probed");
     free(p);
@@ -173,6 +172,7 @@ gate_json(struct gate *g, struct buf *b)
         json_member_str(b, "state", route_state(r));
         if (r->failures || r->down || r->late)
             json_member_str(b, "last_error", r->last_error);
+        json_member_int(b, "held", (int64_t)quarantine_count(r));
         json_close(b, '}');
     }
     json_close(b, ']');

@@ -245,6 +245,12 @@ hub_changed(struct session *s)
                 hub_mark(s->hub, (enum hub_list)k);
 }
 
+struct session *
+hub_of_member(struct session *s)
+{
+    return ((struct member *)s->owner)->hub->session;
+}
+
 /* ---------------------------------------------------------------------------------------------- what a member says */
 
 static void

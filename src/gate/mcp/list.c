@@ -17,9 +17,8 @@ static bool
 shown(struct down *d, const struct json *tool)
 {
     struct gate *g = d->session->gate;
-    uint8_t digest[32];
     const struct tool *pinned = destination_tool(d->destination, json_text(tool, "name"));
-    if (pinned == NULL || err_failed(tool_digest(tool, digest)) || memcmp(digest, pinned->digest, 32) != 0)
+    if (pinned == NULL || d->session->link == NULL || !link_pins_shows(d->session->link, ITEM_TOOL, tool))
         return false;
     struct call call = {.writ = d->session->writ,
                         .destination = d->destination,
@@ -64,6 +63,8 @@ list_tools_answer(struct down *d, const struct rpc *answer)
         b.n--; /* the list goes in before the closing brace */
     json_key(&b, "tools");
     json_open(&b, '[');
+    for (const struct json *t = tools->child; t && d->session->link; t = t->next)
+        link_pins_see(d->session->link, ITEM_TOOL, t);
     for (const struct json *t = tools->child; t; t = t->next) {
         if (!shown(d, t))
             continue;
@@ -79,4 +80,63 @@ list_tools_answer(struct down *d, const struct rpc *answer)
     else
         down_result(d, buf_bytes(&b));
     buf_free(&b);
+}
+
+/* Prompts and templates: granted as a whole, shown one by one as they were pinned. */
+static void
+items_answer(struct down *d, const struct rpc *answer, enum item_kind kind, const char *member)
+{
+    struct link *l = d->session->link;
+    const struct json *items = json_get(answer->result, member);
+    struct buf b = buf_make(RESULT_MAX);
+    size_t n = 0;
+    if (answer->error || !json_is(items, JSON_ARRAY) || l == NULL) {
+        down_fail(d, err_make(E_UPSTREAM, "the destination gave no list of %s", member));
+        return;
+    }
+    link_ref(l); /* what is seen may have it asked again, and it may die of that */
+    for (const struct json *t = items->child; t; t = t->next)
+        link_pins_see(l, kind, t);
+    json_open(&b, '{');
+    for (const struct json *m = answer->result->child; m; m = m->next) {
+        if (bytes_is(m->key, member) || bytes_is(m->key, "ttlMs") || bytes_is(m->key, "cacheScope") || bytes_is(m->key, "resultType"))
+            continue;
+        json_key_bytes(&b, m->key);
+        buf_put(&b, m->raw);
+    }
+    json_key(&b, member);
+    json_open(&b, '[');
+    for (const struct json *t = items->child; t; t = t->next) {
+        if (!link_pins_shows(l, kind, t))
+            continue;
+        json_item(&b);
+        buf_put(&b, t->raw);
+        n++;
+    }
+    link_unref(l);
+    json_close(&b, ']');
+    if (d->session->era == ERA_MODERN) {
+        json_member_str(&b, "resultType", "complete");
+        json_member_int(&b, "ttlMs", 0);
+        json_member_str(&b, "cacheScope", "private");
+    }
+    json_close(&b, '}');
+    record_list(d, n, items->count - n);
+    if (b.failed)
+        down_error(d, RPC_WRIT_UPSTREAM, "the list is too large", (struct bytes){NULL, 0});
+    else
+        down_result(d, buf_bytes(&b));
+    buf_free(&b);
+}
+
+void
+list_prompts_answer(struct down *d, const struct rpc *answer)
+{
+    items_answer(d, answer, ITEM_PROMPT, "prompts");
+}
+
+void
+list_templates_answer(struct down *d, const struct rpc *answer)
+{
+    items_answer(d, answer, ITEM_TEMPLATE, "resourceTemplates");
 }

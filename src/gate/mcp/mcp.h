@@ -21,6 +21,7 @@
 #ifndef GATE_MCP_MCP_H
 #define GATE_MCP_MCP_H
 
+#include "estate/pin.h"
 #include "gate/gate.h"
 #include "gate/mcp/rpc.h"
 
@@ -54,6 +55,10 @@ struct route {
     uint64_t failed_ns;     /* when the last one was */
     char last_error[240];
     bool late, down;        /* a hub gave up waiting for it; it failed; and it has not answered a hub since */
+    struct held *held;      /* what is not as it was pinned (pins.h) */
+    size_t n_held;
+    bool held_all;          /* more changed than is kept one by one */
+    bool turned;            /* clients are to be told */
 };
 
 struct hub_key { /* seals what members hand to clients; made when it is first needed */
@@ -165,6 +170,7 @@ struct down {
     struct timer *deadline;
     struct work *work; /* at the members of a hub */
     bool uris_asked;   /* … once */
+    bool looking; /* waits for a look at what the server offers */
 };
 
 /* down_make(s, face, ctx, a, rpc): takes over the arena that holds the message ${rpc} and its text. NULL: out of memory, the arena is freed. */
@@ -200,6 +206,10 @@ void list_tools_take(struct down *d);
 /* answers of the server for them */
 void call_answer(struct down *d, const struct rpc *answer);
 void list_tools_answer(struct down *d, const struct rpc *answer);
+void list_prompts_answer(struct down *d, const struct rpc *answer);
+void list_templates_answer(struct down *d, const struct rpc *answer);
+/* call_refuse(d, name, reason): refused because of a pin, and on record. */
+void call_refuse(struct down *d, struct bytes name, const char *reason);
 /* call_over(d, status, bytes): records the outcome, once. */
 void call_over(struct down *d, const char *status, size_t bytes);
 /* call_gate_tool(d, name): may the writ use @resources or @prompts here? */
@@ -218,6 +228,7 @@ void hub_end(struct session *s, const char *why);
 void hub_rebind(struct session *s, struct writ *writ);
 void hub_free(struct hub *h);
 void hub_changed(struct session *s); /* policies, grants or pins: its lists */
+struct session *hub_of_member(struct session *s);
 /* hub_tool(g, writ, name): the pinned tool that goes by this name in a hub of the writ, or NULL. */
 const struct tool *hub_tool(const struct gate *g, const struct writ *writ, struct bytes name);
 
@@ -271,8 +282,6 @@ struct link {
     enum era era;
     enum era probing;          /* the era that is being asked for */
     bool asked_both, stopped;
-    unsigned pages;            /* of tools/list, read so far */
-    bool listing, list_again;  /* tools/list is under way; changed meanwhile */
     struct arena arena;        /* what is kept for the link's life */
     struct bytes client_info, client_capabilities, client_version; /* JSON of the legacy client, or empty */
     struct bytes start_result; /* the server's InitializeResult or DiscoverResult, JSON */
@@ -281,9 +290,7 @@ struct link {
     int64_t next_id;
     struct err why_dead;
     struct timer *deadline, *probe_due;
-    /* The pin check: names of tools that are live as they were pinned. */
-    bool *verified;            /* one for each tool of the destination */
-    struct buf tools;          /* probe: the pages of tools/list, as one JSON array without brackets */
+    struct pins *pins;         /* what it offers, as seen over this link (pins.h) */
     struct kept_list *kept;    /* link_lists.c */
     size_t kept_bytes, n_kept;
     unsigned changes;          /* of lists, that the server told */
@@ -331,7 +338,21 @@ void link_pins_free(struct link *l);
 void link_pins_start(struct link *l);
 /* link_pins_noted(l, method): a notification came; one that says that a list changed has it looked at again. */
 void link_pins_noted(struct link *l, struct bytes method);
+void link_pins_look(struct link *l); /* once more */
+/* May it be used over this link: seen here as it was pinned, findings accepted, and not held back? By the estate in force. */
 bool link_tool_verified(const struct link *l, const struct tool *tool);
+bool link_item_verified(const struct link *l, enum item_kind kind, struct bytes name);
+/* link_pins_hold(d): it is just being looked at what the server offers: the call is taken again when that is known. */
+bool link_pins_hold(struct down *d);
+/* For lists on their way to a client: link_pins_see each item of a page (what is not as pinned is held back from everyone); after that
+ * link_pins_shows says whether this item, in this form, may be shown. */
+void link_pins_see(struct link *l, enum item_kind kind, const struct json *item);
+bool link_pins_shows(struct link *l, enum item_kind kind, const struct json *item);
+/* What clients may hear of the server: serverInfo as pinned; instructions, or NULL when they are not as pinned. */
+const struct json *link_server_info(const struct link *l);
+const struct json *link_instructions(const struct link *l);
+/* gate_lists_changed(g, destination): every client of it (NULL: of any) that listens hears that its lists may be others now. */
+void gate_lists_changed(struct gate *g, const char *destination);
 
 /* What transports report. ${about}: the request whose stream it came on, or NULL. */
 void link_received(struct link *l, struct bytes message, struct pending *about);

@@ -44,7 +44,18 @@ method_pass(struct down *d, void (*answer)(struct down *d, const struct rpc *ans
 static void
 pass(struct down *d)
 {
-    method_pass(d, method_answer);
+    bool prompts = bytes_is(d->rpc.method, "prompts/list"), templates = bytes_is(d->rpc.method, "resources/templates/list");
+    method_pass(d, prompts ? list_prompts_answer : templates ? list_templates_answer : method_answer);
+}
+
+/* A prompt that is asked for by its name: only as it was pinned. */
+static bool
+prompt_good(struct down *d, struct bytes name)
+{
+    if (name.n == 0 || link_item_verified(d->session->link, ITEM_PROMPT, name))
+        return true;
+    call_refuse(d, BYTES("@prompts"), "the prompt is not as it was pinned; a person must look at the change");
+    return false;
 }
 
 static void
@@ -87,6 +98,8 @@ take_resources(struct down *d)
 static void
 take_prompts(struct down *d)
 {
+    if (bytes_is(d->rpc.method, "prompts/get") && !prompt_good(d, json_text(d->rpc.params, "name")))
+        return;
     if (call_gate_allows(d, "@prompts"))
         pass(d);
     else if (bytes_is(d->rpc.method, "prompts/list"))
@@ -99,6 +112,8 @@ static void
 take_completion(struct down *d)
 {
     struct bytes type = json_text(rpc_param(&d->rpc, "ref"), "type");
+    if (bytes_is(type, "ref/prompt") && !prompt_good(d, json_text(rpc_param(&d->rpc, "ref"), "name")))
+        return;
     if (call_gate_allows(d, bytes_is(type, "ref/prompt") ? "@prompts" : "@resources"))
         pass(d);
     else if (!d->answered)
@@ -130,13 +145,40 @@ capabilities(const struct link *l)
     return json_get(l->start, "capabilities");
 }
 
+/* As it was pinned: names and texts that nobody accepted reach no client. */
 static void
 put_server(struct buf *b, const struct link *l)
 {
-    const struct json *info = json_get(l->start, "serverInfo");
-    if (info == NULL)
-        info = json_get(json_get(l->start, "_meta"), META_SERVER);
-    buf_put(b, info ? info->raw : BYTES("{\"name\":\"unknown\",\"version\":\"0\"}"));
+    const struct json *info = link_server_info(l);
+    if (info)
+        canonical_put(b, info, -1); /* a pin stands on many lines, a message on one */
+    else
+        buf_puts(b, "{\"name\":\"unknown\",\"version\":\"0\"}");
+}
+
+static void
+put_instructions(struct buf *b, const struct link *l)
+{
+    const struct json *instructions = link_instructions(l);
+    if (instructions)
+        json_member_raw(b, "instructions", instructions->raw);
+}
+
+/* All that the server said, but what is pinned. */
+static void
+put_initialized(struct buf *b, const struct link *l)
+{
+    json_open(b, '{');
+    for (const struct json *m = l->start->child; m; m = m->next) {
+        if (bytes_is(m->key, "serverInfo") || bytes_is(m->key, "instructions"))
+            continue;
+        json_key_bytes(b, m->key);
+        buf_put(b, m->raw);
+    }
+    json_key(b, "serverInfo");
+    put_server(b, l);
+    put_instructions(b, l);
+    json_close(b, '}');
 }
 
 /* What the server said of itself when the link started, in the words of the client's era. */
@@ -144,11 +186,13 @@ static void
 take_initialize(struct down *d)
 {
     const struct link *l = d->session->link;
+    struct buf b = buf_make(MESSAGE_MAX);
     if (l->era == ERA_LEGACY) {
-        down_result(d, l->start_result);
+        put_initialized(&b, l);
+        down_result(d, buf_bytes(&b));
+        buf_free(&b);
         return;
     }
-    struct buf b = buf_make(MESSAGE_MAX);
     struct bytes asked = json_text(d->rpc.params, "protocolVersion");
     bool known = bytes_is(asked, "2025-06-18") || bytes_is(asked, "2025-03-26");
     json_open(&b, '{');
@@ -156,8 +200,7 @@ take_initialize(struct down *d)
     json_member_raw(&b, "capabilities", capabilities(l) ? capabilities(l)->raw : BYTES("{}"));
     json_key(&b, "serverInfo");
     put_server(&b, l);
-    if (json_get(l->start, "instructions"))
-        json_member_raw(&b, "instructions", json_get(l->start, "instructions")->raw);
+    put_instructions(&b, l);
     json_close(&b, '}');
     down_result(d, buf_bytes(&b));
     buf_free(&b);
@@ -171,8 +214,7 @@ take_discover(struct down *d)
     json_open(&b, '{');
     json_member_raw(&b, "supportedVersions", BYTES("[\"" MODERN_VERSION "\"]"));
     json_member_raw(&b, "capabilities", capabilities(l) ? capabilities(l)->raw : BYTES("{}"));
-    if (json_get(l->start, "instructions"))
-        json_member_raw(&b, "instructions", json_get(l->start, "instructions")->raw);
+    put_instructions(&b, l);
     json_member_str(&b, "resultType", "complete");
     json_member_int(&b, "ttlMs", 0);
     json_member_str(&b, "cacheScope", "private");

@@ -271,7 +271,9 @@ session_take(struct session *s, struct down *d)
         return;
     }
     e = ensure_link(s, &d->rpc);
-    if (err_failed(e)) {
+    if (e.code == E_PIN && bytes_is(d->rpc.method, "tools/call")) {
+        call_refuse(d, json_text(d->rpc.params, "name"), e.text);
+    } else if (err_failed(e)) {
         down_fail(d, e);
     } else if (s->link && s->link->state == LINK_READY && d->began_ns == 0) {
         d->began_ns = s->gate->config.env->mono_ns(s->gate->config.env);
