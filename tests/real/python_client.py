@@ -3,6 +3,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 
 from mcp import Client, MCPError, StdioServerParameters, types
 
@@ -51,6 +52,15 @@ async def tools(client, step):
     return found
 
 
+async def tools_whole(client, step):
+    end = time.monotonic() + step["ms"] / 1000
+    while True:
+        found = await tools(client, step)
+        if time.monotonic() > end or set(step["wanted"]) <= set(found):
+            return found
+        await asyncio.sleep(0.1)
+
+
 async def wait(client, step):
     await asyncio.sleep(step["ms"] / 1000)
 
@@ -61,6 +71,7 @@ async def names(wanted, member, key):
 
 STEPS = {
     "list": tools,
+    "list_whole": tools_whole,
     "call": call,
     "resources": lambda c, s: names(c.list_resources(), "resources", "uri"),
     "prompts": lambda c, s: names(c.list_prompts(), "prompts", "name"),
@@ -74,7 +85,7 @@ async def read(client, step):
 
 
 async def prompt(client, step):
-    return [plain(m) for m in (await client.get_prompt(step["name"])).messages]
+    return [plain(m) for m in (await client.get_prompt(step["name"], step.get("arguments"))).messages]
 
 
 async def level(client, step):
@@ -85,7 +96,7 @@ STEPS |= {"read": read, "prompt": prompt, "level": level}
 
 
 async def visit(name, server):
-    target = json.load(open(os.environ["WRIT_MCP_CONFIG"]))["mcpServers"][name]["url"] if plan["transport"] == "http" else \
+    target = json.load(open(os.environ["WRIT_MCP_ALL_CONFIG" if plan.get("all") else "WRIT_MCP_CONFIG"]))["mcpServers"][name]["url"] if plan["transport"] == "http" else \
         StdioServerParameters(command=server["command"], args=server["args"])
     report = {"steps": []}
     try:

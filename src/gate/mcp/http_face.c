@@ -46,14 +46,30 @@ answer_rpc(struct http_exchange *x, int status, struct bytes id, int code, const
 static const struct http_header no_buffering[] = {{{(const uint8_t *)"Cache-Control", 13}, {(const uint8_t *)"no-cache, no-transform", 22}},
                                                   {{(const uint8_t *)"X-Accel-Buffering", 17}, {(const uint8_t *)"no", 2}}};
 
+/* The answer to initialize says which session this is, in whatever form it comes. */
+static bool
+begins_session(const struct down *d)
+{
+    return d && d->session->era == ERA_LEGACY && bytes_is(d->rpc.method, "initialize");
+}
+
+static void
+start_events(struct visit *v)
+{
+    struct http_header headers[3] = {no_buffering[0], no_buffering[1]};
+    bool first = begins_session(v->down);
+    if (first)
+        headers[2] = (struct http_header){BYTES("Mcp-Session-Id"), bytes_str(v->down->session->id)};
+    http_start(v->x, 200, "text/event-stream", headers, first ? 3 : 2);
+    v->events = true;
+}
+
 static void
 write_event(struct visit *v, struct bytes message)
 {
     struct buf b = buf_make(RESULT_MAX * 2);
-    if (!v->events) {
-        http_start(v->x, 200, "text/event-stream", no_buffering, 2);
-        v->events = true;
-    }
+    if (!v->events)
+        start_events(v);
     sse_format(&b, "message", NULL, message);
     if (!b.failed)
         v->behind = http_write(v->x, buf_bytes(&b)) ? 0 : v->behind + b.n;
@@ -95,9 +111,8 @@ face_send(struct down *d, struct bytes message, bool last)
         return;
     }
     struct http_header session = {BYTES("Mcp-Session-Id"), bytes_str(d->session->id)};
-    bool first = bytes_is(d->rpc.method, "initialize");
     bool error = bytes_search(bytes_sub(message, 0, 400), BYTES("\"error\":")) < (message.n < 400 ? message.n : 400);
-    http_respond(v->x, error ? status_of(d, message) : 200, "application/json", &session, first && d->session->era == ERA_LEGACY, message);
+    http_respond(v->x, error ? status_of(d, message) : 200, "application/json", &session, begins_session(d), message);
 }
 
 static void

@@ -1,6 +1,6 @@
 // An unmodified official client, driven by a plan: `node client.mjs PLAN.json`, with
 //   { sdk: "v1" | "v2", mode: "legacy" | "modern" | "auto", transport: "http" | "stdio", servers: { NAME: { command, args, steps: […] } } }.
-// Over HTTP the addresses come from $WRIT_MCP_CONFIG, as for any agent. Prints one JSON line: for each server what each step gave.
+// Over HTTP the addresses come from $WRIT_MCP_CONFIG, as for any agent, or ("all": true) from $WRIT_MCP_ALL_CONFIG. Prints one JSON line: for each server what each step gave.
 // Every message that arrives is kept as it came, since the SDKs take members away that the protocol has.
 import fs from 'node:fs';
 
@@ -24,7 +24,7 @@ function tap(transport, seen) {
 
 function open(name, server) {
   if (plan.transport === 'http') {
-    const config = JSON.parse(fs.readFileSync(process.env.WRIT_MCP_CONFIG, 'utf8'));
+    const config = JSON.parse(fs.readFileSync(plan.all ? process.env.WRIT_MCP_ALL_CONFIG : process.env.WRIT_MCP_CONFIG, 'utf8'));
     return new Http(new URL(config.mcpServers[name].url));
   }
   return new StdioClientTransport({ command: server.command, args: server.args, stderr: 'ignore', cwd: '/' });
@@ -54,6 +54,13 @@ const steps = {
       names.push(...page.tools.map(t => t.name));
     }
     return names;
+  },
+  // Until all of them are there: on a busy machine a server may take its time to start.
+  list_whole: async (c, s) => {
+    for (const end = Date.now() + s.ms; ; await sleep(100)) {
+      const names = await steps.list(c);
+      if (Date.now() > end || s.wanted.every(n => names.includes(n))) return names;
+    }
   },
   call: async (c, s) => {
     const options = {}, progress = [];
