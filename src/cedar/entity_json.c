@@ -1,6 +1,6 @@
 /*
- * The official entity JSON: [{"uid", "attrs", "parents", "tags"?}]; other keys are ignored, as the official engine does. With a schema its
- * types say what is expected, everything must keep to it, and its actions are added.
+ * The official entity JSON: [{"uid", "attrs", "parents", "tags"?}]; other keys are ignored, as the official engine does, and as it does an
+ * entity may be an array of these four. With a schema its types say what is expected, everything must keep to it, and its actions are added.
  */
 #include "cedar/conform.h"
 #include "cedar/entities.h"
@@ -130,20 +130,51 @@ find_type(struct reader *r, struct read_entity *e)
     return e->type != NULL || conform_unknown_type(r->schema, &e->uid, r->error);
 }
 
+/* The members of an entity, in this order where it is an array of them. */
+enum member { UID, ATTRS, PARENTS, TAGS, MEMBERS };
+
+/* In an array the members are looked at one after another, whatever the uid is. */
+static bool
+has_kinds(struct reader *r, const struct json *m)
+{
+    for (int i = UID; i < MEMBERS && m; i++, m = m->next)
+        if (i != UID && m->type != (i == PARENTS ? JSON_ARRAY : JSON_OBJECT))
+            return json_wrong_type(r->error, m, i == PARENTS ? "a sequence" : "a map");
+    return true;
+}
+
+static bool
+find_members(struct reader *r, const struct json *v, const struct json *out[MEMBERS])
+{
+    static const char *const names[MEMBERS] = {"uid", "attrs", "parents", "tags"};
+    const struct json *next = v->child;
+    if (v->type != JSON_OBJECT && v->type != JSON_ARRAY)
+        return json_wrong_type(r->error, v, "struct EntityJson");
+    if (v->type == JSON_ARRAY && !has_kinds(r, next))
+        return false;
+    if (v->type == JSON_ARRAY && v->count < TAGS)
+        return error_set(r->error, CEDAR_VALUE, 0, 0, "invalid length %zu, expected struct EntityJson with 4 elements", v->count);
+    if (v->type == JSON_ARRAY && v->count > MEMBERS)
+        return error_set(r->error, CEDAR_VALUE, 0, 0, "invalid length %zu, expected fewer elements in array", v->count);
+    for (int i = 0; i < MEMBERS; i++) {
+        out[i] = v->type == JSON_OBJECT ? json_get(v, names[i]) : next;
+        next = next ? next->next : NULL;
+        if (out[i] == NULL && i != TAGS)
+            return missing(r, names[i]);
+    }
+    return true;
+}
+
 static bool
 read_one(struct reader *r, const struct json *v)
 {
-    static const char *const required[] = {"uid", "attrs", "parents"};
     struct json_place p = {r->a, NULL, str_of("uid"), false, JSON_IN_UID};
+    const struct json *m[MEMBERS];
     struct read_entity e = {0};
-    if (!json_is(v, JSON_OBJECT))
-        return json_wrong_type(r->error, v, "struct EntityJson");
-    for (size_t i = 0; i < 3; i++)
-        if (json_get(v, required[i]) == NULL)
-            return missing(r, required[i]);
-    if (!value_json_uid(&p, json_get(v, "uid"), &e.uid, r->error) || !find_type(r, &e) ||
-        !read_fields(r, &e, json_get(v, "attrs"), false, &e.attributes) || !read_fields(r, &e, json_get(v, "tags"), true, &e.tags) ||
-        !read_parents(r, &e, json_get(v, "parents")))
+    if (!find_members(r, v, m))
+        return false;
+    if (!value_json_uid(&p, m[UID], &e.uid, r->error) || !find_type(r, &e) || !read_fields(r, &e, m[ATTRS], false, &e.attributes) ||
+        !read_fields(r, &e, m[TAGS], true, &e.tags) || !read_parents(r, &e, m[PARENTS]))
         return false;
     struct read_entity *new = source_list_add(r->a, &r->list);
     if (new == NULL)

@@ -12,8 +12,8 @@ next_sorted(const struct json *v, const struct json *last)
     return best;
 }
 
-static void
-show_string(struct text *t, struct bytes s)
+void
+json_show_string(struct text *t, struct bytes s)
 {
     struct buf b = buf_make(4096);
     json_put_text(&b, bytes_sub(s, 0, 600));
@@ -28,7 +28,7 @@ show(struct text *t, const struct json *v, bool outermost)
     const struct json *m = NULL;
     const char *comma = outermost ? ", " : ",";
     if (v->type == JSON_STRING)
-        show_string(t, v->text);
+        json_show_string(t, v->text);
     else if (v->type == JSON_ARRAY) {
         text_add(t, "[");
         for (m = v->child; m && t->n < t->cap; m = m->next) {
@@ -41,7 +41,7 @@ show(struct text *t, const struct json *v, bool outermost)
         for (size_t i = 0; i < v->count && t->n < t->cap; i++) {
             m = outermost ? next_sorted(v, m) : m ? m->next : v->child;
             text_add(t, "%s", i > 0 ? "," : "");
-            show_string(t, m->key);
+            json_show_string(t, m->key);
             text_add(t, ":");
             show(t, m, false);
         }

@@ -6,7 +6,6 @@
 
 #include "cedar/ext.h"
 #include "cedar/json_show.h"
-#include "cedar/parser.h"
 
 #include <stdio.h>
 
@@ -40,6 +39,16 @@ value_json_begin(const struct json_place *p, struct cedar_error *error, enum ced
     return false;
 }
 
+/* The official text says nothing; the help does. */
+bool
+value_json_no_integer(const struct json *v, const char *what, struct cedar_error *error)
+{
+    error_set(error, CEDAR_VALUE, 0, 0, "data did not match any variant of untagged enum %s", what);
+    error_help(error, "the number `%.*s` is no 64-bit integer; a decimal is {\"__extn\": {\"fn\": \"decimal\", \"arg\": \"1.5\"}}",
+               BYTES_CUT(v->text, 60));
+    return false;
+}
+
 /* "<place>, <before><word><behind>"; returns false. */
 static bool
 refuse(const struct json_place *p, struct cedar_error *error, const char *before, struct bytes word, const char *behind)
@@ -63,44 +72,43 @@ copy(const struct json_place *p, struct bytes from, struct cedar_str *to, struct
 /* ------------------------------------------------------------------------------------------------------------- entities */
 
 static bool
-is_identifier(struct bytes b)
+no_entity(struct bytes type, struct bytes id, struct cedar_error *error)
 {
-    for (size_t i = 0; i < b.n; i++) {
-        uint8_t c = b.at[i];
-        if (c != '_' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && (i == 0 || c < '0' || c > '9'))
-            return false;
-    }
-    return b.n > 0 && !parser_reserved((struct cedar_str){(const char *)b.at, b.n}) && !bytes_is(b, "__cedar");
-}
-
-/* A name as Cedar prints it: identifiers joined by "::", no spaces, nothing reserved. */
-static bool
-is_type_name(struct bytes name)
-{
-    for (;;) {
-        size_t end = bytes_search(name, BYTES("::"));
-        if (!is_identifier(bytes_sub(name, 0, end)))
-            return false;
-        if (end == name.n)
-            return true;
-        name = bytes_sub(name, end + 2, name.n);
-    }
+    error_set(error, CEDAR_VALUE, 0, 0, "failed to parse escape `__entity`: {\n  \"type\": ");
+    struct text t = error_text(error);
+    json_show_string(&t, type);
+    text_add(&t, ",\n  \"id\": ");
+    json_show_string(&t, id);
+    text_add(&t, "\n}, errors: ");
+    json_name_why(type, &t);
+    return error_help(error, "an __entity escape should have a value like `{ \"type\": \"SomeType\", \"id\": \"SomeId\" }`");
 }
 
 static bool
-read_type_and_id(const struct json_place *p, const struct json *v, struct cedar_uid *out, struct cedar_error *error)
+take_uid(const struct json_place *p, struct bytes type, struct bytes id, struct cedar_uid *out, struct cedar_error *error)
 {
-    struct bytes type = json_text(v, "type"), id = json_text(v, "id");
-    if (!is_type_name(type))
-        return refuse(p, error, "failed to parse escape `__entity`: `", type,
-                      "` is not a normalized entity type name (identifiers joined by `::`, no spaces, none reserved)");
+    if (!json_name_ok(type))
+        return no_entity(type, id, error);
     return copy(p, type, &out->type, error) && copy(p, id, &out->id, error);
 }
 
+/* {"type": "T", "id": "x"}; other members are passed over. */
 static bool
 has_type_and_id(const struct json *v)
 {
     return json_is(json_get(v, "type"), JSON_STRING) && json_is(json_get(v, "id"), JSON_STRING);
+}
+
+/* That, or ["T", "x"]. */
+static bool
+type_and_id(const struct json *v, struct bytes *type, struct bytes *id)
+{
+    bool list = json_is(v, JSON_ARRAY) && v->count == 2 && v->child->type == JSON_STRING && v->child->next->type == JSON_STRING;
+    if (!list && !has_type_and_id(v))
+        return false;
+    *type = list ? v->child->text : json_text(v, "type");
+    *id = list ? v->child->next->text : json_text(v, "id");
+    return true;
 }
 
 static bool
@@ -110,6 +118,14 @@ no_expr(struct text *t, struct cedar_error *error)
     return error_help(error,
                       "to create an entity reference, use `__entity`; to create an extension value, use `__extn`; and for all other values, use "
                       "JSON directly");
+}
+
+bool
+value_json_no_expr(const struct json_place *p, struct cedar_error *error)
+{
+    value_json_begin(p, error, CEDAR_VALUE);
+    struct text t = error_text(error);
+    return no_expr(&t, error);
 }
 
 static bool
@@ -137,10 +153,11 @@ no_reference(const struct json_place *p, const struct json *v, struct cedar_erro
 bool
 value_json_uid(const struct json_place *p, const struct json *v, struct cedar_uid *out, struct cedar_error *error)
 {
-    const struct json *inner = json_get(v, "__entity");
-    if (inner && has_type_and_id(inner))
-        return read_type_and_id(p, inner, out, error);
-    return has_type_and_id(v) ? read_type_and_id(p, v, out, error) : no_reference(p, v, error);
+    struct bytes type, id;
+    bool expr = json_is(json_get(v, "__expr"), JSON_STRING);
+    if (!expr && (type_and_id(json_get(v, "__entity"), &type, &id) || type_and_id(v, &type, &id)))
+        return take_uid(p, type, id, out, error);
+    return no_reference(p, v, error);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- extensions */
@@ -175,19 +192,43 @@ value_json_call(const struct json_place *p, enum ext_function f, const struct ce
     return NULL;
 }
 
+static bool
+no_name(struct bytes name, struct cedar_error *error)
+{
+    error_set(error, CEDAR_VALUE, 0, 0, "failed to parse escape `__extn`: ");
+    struct text t = error_text(error);
+    text_str(&t, (struct cedar_str){(const char *)name.at, name.n});
+    text_add(&t, ", errors: ");
+    json_name_why(name, &t);
+    return error_help(error, "an __extn escape should have a value like `{ \"fn\": \"SomeFn\", \"arg\": \"SomeArg\" }`");
+}
+
 bool
 value_json_function(const struct json_place *p, const struct json *v, enum ext_function *f, struct cedar_error *error)
 {
     struct bytes name = json_text(v, "fn");
+    if (!json_name_ok(name))
+        return no_name(name, error);
     if (bytes_is(name, "unknown")) {
         value_json_begin(p, error, CEDAR_UNSUPPORTED);
         struct text t = error_text(error);
         text_add(&t, "unknown values are not supported");
         return false;
     }
-    if (ext_find((struct cedar_str){(const char *)name.at, name.n}, f))
-        return true;
-    return refuse(p, error, "extension function `", name, "` does not exist");
+    if (!ext_find((struct cedar_str){(const char *)name.at, name.n}, f))
+        *f = EXT_COUNT;
+    return true;
+}
+
+bool
+value_json_no_function(const struct json *v, struct cedar_error *error)
+{
+    struct text t = error_text(error);
+    struct bytes name = json_text(v, "fn");
+    text_add(&t, "extension function `");
+    text_str(&t, (struct cedar_str){(const char *)name.at, name.n});
+    text_add(&t, "` does not exist");
+    return false;
 }
 
 static const struct cedar_value *
@@ -204,7 +245,11 @@ read_extension(const struct json_place *p, const struct json *v, struct cedar_er
     for (const struct json *one = arg ? arg : args->child; i < n; one = one->next, i++)
         if ((list[i] = value_json_read(p, one, error)) == NULL)
             return NULL;
-    return value_json_call(p, f, list, n, error);
+    if (f < EXT_COUNT)
+        return value_json_call(p, f, list, n, error);
+    begin_evaluation(p, error);
+    value_json_no_function(v, error);
+    return NULL;
 }
 
 /* An object is an escape only when it has the right shape; otherwise it is a record, as in the official engine. */
@@ -260,15 +305,11 @@ read_object(const struct json_place *p, const struct json *v, struct cedar_error
     if (v->count != 1)
         return read_record(p, v, error);
     if (entity && has_type_and_id(entity))
-        return read_type_and_id(p, entity, &uid, error) ? no_memory(error, value_entity(p->a, uid)) : NULL;
+        return take_uid(p, json_text(entity, "type"), json_text(entity, "id"), &uid, error) ? no_memory(error, value_entity(p->a, uid)) : NULL;
     if (extension && value_json_is_call(extension))
         return read_extension(p, extension, error);
-    if (json_is(json_get(v, "__expr"), JSON_STRING)) {
-        value_json_begin(p, error, CEDAR_VALUE);
-        struct text t = error_text(error);
-        no_expr(&t, error);
-        return NULL;
-    }
+    if (json_is(json_get(v, "__expr"), JSON_STRING))
+        return value_json_no_expr(p, error), NULL;
     return read_record(p, v, error);
 }
 
@@ -288,7 +329,7 @@ value_json_read(const struct json_place *p, const struct json *v, struct cedar_e
     case JSON_OBJECT:
         return read_object(p, v, error);
     case JSON_NUMBER:
-        refuse(p, error, "the number `", v->text, "` is no 64-bit integer; write a decimal as {\"__extn\": {\"fn\": \"decimal\", \"arg\": \"1.5\"}}");
+        value_json_no_integer(v, "RawCedarValueJson", error);
         return NULL;
     case JSON_NULL:
         break;

@@ -35,9 +35,19 @@ bool value_json_begin(const struct json_place *p, struct cedar_error *error, enu
 const struct cedar_value *
 value_json_call(const struct json_place *p, enum ext_function f, const struct cedar_value *const *args, size_t n, struct cedar_error *error);
 bool value_json_is_call(const struct json *v);
+/* The function that ${v} calls, EXT_COUNT when there is none of that name; false when it is no name. value_json_no_function: then, to be added. */
 bool value_json_function(const struct json_place *p, const struct json *v, enum ext_function *f, struct cedar_error *error);
+/* The error for a number that is no integer; ${what}: the type of the official reader. */
+bool value_json_no_integer(const struct json *v, const char *what, struct cedar_error *error);
+bool value_json_no_expr(const struct json_place *p, struct cedar_error *error);
+bool value_json_no_function(const struct json *v, struct cedar_error *error);
 
-/* value_json_uid(p, v, out, error): {"type","id"} or {"__entity":{…}}. */
+/* json_name_ok(name): is it a name as Cedar prints it? json_name_why(name, t): why it is none, in the official words. In name_check.c. */
+struct text;
+bool json_name_ok(struct bytes name);
+void json_name_why(struct bytes name, struct text *t);
+
+/* value_json_uid(p, v, out, error): {"type","id"} or {"__entity":{…}}, and, as for the official reader, ["type", "id"] in both places. */
 bool value_json_uid(const struct json_place *p, const struct json *v, struct cedar_uid *out, struct cedar_error *error);
 
 #endif

@@ -44,6 +44,11 @@ read_call(const struct json_place *p, const struct json *v, struct cedar_error *
     size_t n = arg ? 1 : args->count, i = 0;
     if (!value_json_function(p, v, &f, error))
         return NULL;
+    if (f == EXT_COUNT) {
+        error_set(error, CEDAR_VALUE, 0, 0, "%s", "");
+        value_json_no_function(v, error);
+        return NULL;
+    }
     if (n != ext_arguments(f) || n > 2) {
         error_set(error, CEDAR_VALUE, 0, 0, "expected %u arguments for function %s but %zu arguments are provided", ext_arguments(f), ext_name(f), n);
         return NULL;
@@ -60,10 +65,14 @@ read_extension(const struct json_place *p, const struct type *type, const struct
     static const enum ext_function constructors[] = {
         [VALUE_DATETIME] = EXT_DATETIME, [VALUE_DECIMAL] = EXT_DECIMAL, [VALUE_DURATION] = EXT_DURATION, [VALUE_IP] = EXT_IP};
     const struct json *inner = json_get(v, "__extn");
+    if (json_is(json_get(v, "__expr"), JSON_STRING))
+        return value_json_no_expr(p, error), NULL;
     if (inner && value_json_is_call(inner))
         return read_call(p, inner, error);
     if (value_json_is_call(v))
         return read_call(p, v, error);
+    if (v->type == JSON_NUMBER)
+        return value_json_no_integer(v, "ExtnValueJson", error), NULL;
     const struct cedar_value *text = value_json_read(p, v, error);
     return text ? value_json_call(p, constructors[type->extension], &text, 1, error) : NULL;
 }
