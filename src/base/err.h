@@ -33,6 +33,7 @@
     E(E_DENIED, "denied", 403, 1, "the call was refused by a decision")                                                                              \
     E(E_WRIT_ENDED, "writ_ended", 403, 1, "the writ is not active")                                                                                  \
     E(E_ARGUMENTS, "arguments", 422, 1, "the arguments do not fit the tool's pinned schema")                                                         \
+    E(E_CONSENT, "consent", 403, 1, "a person must connect their account first")                                                                     \
     E(E_PIN, "pin", 403, 1, "the tool is not as it was pinned")                                                                                      \
     E(E_UPSTREAM, "upstream", 502, 3, "the destination failed")                                                                                      \
     E(E_PROTOCOL, "protocol", 400, 3, "not acceptable in this protocol")                                                                             \

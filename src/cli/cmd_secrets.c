@@ -61,12 +61,13 @@ static struct err
 take_value(struct buf *b, const char *prompt)
 {
     bool terminal = isatty(STDIN_FILENO);
+    size_t before = b->n;
     TRY(terminal ? read_hidden(b, prompt) : read_value(b, false));
     if (!terminal && b->n && b->at[b->n - 1] == '\n') {
         b->n--; /* as echo and editors leave it */
         b->n -= b->n && b->at[b->n - 1] == '\r';
     }
-    if (b->n == 0)
+    if (b->n == before)
         return err_make(E_USAGE, "the secret is empty; give it on standard input");
     if (!bytes_utf8(buf_bytes(b)) || memchr(b->at, 0, b->n))
         return err_make(E_USAGE, "the secret must be text in UTF-8; encode other bytes, in base64 for example");
@@ -104,6 +105,22 @@ say(struct cli *c, const struct json *answer, const char *what, const char *name
     return output_send(c, &b);
 }
 
+/* A private key is sealed behind lines that each name an issuer it may be used at (keys.h). */
+static struct err
+put_audiences(struct cli *c, struct buf *value)
+{
+    const char **list = given_list(c, "audience");
+    bool key = bytes_ends(bytes_str(c->words[1]), BYTES(".key"));
+    if (list == NULL)
+        return err_make(E_MEMORY, "out of memory");
+    if (key != (list[0] != NULL))
+        return err_make(E_USAGE,
+                        key ? "a private key is sealed for an issuer; give --audience https://…" : "--audience is for keys, whose names end in .key");
+    for (; *list; list++)
+        buf_printf(value, "%s\n", *list);
+    return value->failed ? err_make(E_LIMIT, "too much for one secret") : err_ok();
+}
+
 struct err
 cmd_seal(struct cli *c)
 {
@@ -114,7 +131,9 @@ cmd_seal(struct cli *c)
     const char *prompt = arena_printf(&c->arena, "value of %s (not shown): ", c->words[1]);
     if (prompt == NULL || buf_room(&value, SECRET_MAX + 1) == NULL)
         return err_make(E_MEMORY, "out of memory");
-    struct err e = take_value(&value, prompt);
+    struct err e = put_audiences(c, &value);
+    if (!err_failed(e))
+        e = take_value(&value, prompt);
     if (!err_failed(e))
         e = post(c, buf_bytes(&value), &answer);
     bytes_wipe(value.at, value.cap);

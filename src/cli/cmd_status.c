@@ -74,6 +74,31 @@ put_observed(struct buf *b, const struct json *list, bool colour)
     }
 }
 
+/* Accounts that no longer work: their tools would be missing without a word. */
+static void
+put_accounts(struct buf *b, const struct json *list, bool colour)
+{
+    for (const struct json *a = list ? list->child : NULL; a; a = a->next) {
+        if (bytes_is(json_text(a, "state"), "connected"))
+            continue;
+        output_tone(b, colour, TONE_BAD, "account   ");
+        put_text(b, a, "person");
+        buf_puts(b, " at ");
+        put_text(b, a, "destination");
+        buf_puts(b, " is ");
+        put_text(b, a, "state");
+        buf_puts(b, " since ");
+        put_text(b, a, "failing_since");
+        buf_puts(b, ": ");
+        put_text(b, a, "error");
+        buf_puts(b, "; writ destination connect ");
+        put_text(b, a, "destination");
+        buf_puts(b, " --as ");
+        put_text(b, a, "person");
+        buf_putc(b, '\n');
+    }
+}
+
 static void
 put_destinations(struct cli *c, struct buf *b, const struct json *list, bool colour)
 {
@@ -117,6 +142,7 @@ cmd_status(struct cli *c)
     put_log(&b, answer, colour);
     put_blocks(&b, json_get(answer, "blocks"), colour);
     put_observed(&b, json_get(answer, "observe"), colour);
+    put_accounts(&b, json_get(answer, "accounts"), colour);
     put_destinations(c, &b, json_get(answer, "destinations"), colour);
     if (json_get(answer, "destinations") == NULL)
         output_tone(&b, colour, TONE_WARN, "          the main loop does not answer; this came from control.sock\n");

@@ -83,6 +83,16 @@ static const struct option writs_options[] = {
     END,
 };
 
+static const struct option seal_options[] = {
+    {"audience", "URL", "of a private key: an issuer it may be used at; the signer signs for no other", true},
+    END,
+};
+
+static const struct option account_options[] = {
+    {"as", "PERSON", "whose account; otherwise your own", false},
+    END,
+};
+
 static const struct option pin_options[] = {
     {"yes", NULL, "accept the difference without asking; you have read it", false},
     {"accept-findings", NULL, "accept also what hides characters or looks like another name; of the TOOLs when some are named", false},
@@ -322,13 +332,47 @@ const struct command commands[] = {
      "DESTINATION SECRET",
      "give the signer a secret for a destination",
      "The value is read from standard input, or typed without being "
-     "shown; never from an argument. SECRET is the name that destinations/NAME.yaml uses.",
-     none,
+     "shown; never from an argument. SECRET is the name that destinations/NAME.yaml uses. A name that ends in .key is a private key in PEM "
+     "(P-256, Ed25519, RSA), sealed for the issuers given with --audience: the signer signs with it and never gives it out.",
+     seal_options,
      COMMON_ALL,
-     {"writ destination seal crm crm-token < token.txt"},
+     {"writ destination seal crm crm-token < token.txt", "writ destination seal crm crm.key --audience https://as.example < key.pem"},
      cmd_seal},
     {"destination secrets", "", "list the sealed secrets, never their values", "", none, COMMON_ALL, {"writ destination secrets"}, cmd_secrets},
     {"destination forget", "SECRET", "destroy a sealed secret", "", none, COMMON_ALL, {"writ destination forget crm-token"}, cmd_forget},
+    {"destination key",
+     "DESTINATION SECRET",
+     "show the public half of a sealed private key, as a JWK set",
+     "To be registered at the authorization server (private_key_jwt).",
+     none,
+     COMMON_ALL,
+     {"writ destination key crm crm.key"},
+     cmd_client_key},
+    {"destination connect",
+     "DESTINATION",
+     "connect a person's account at a destination",
+     "Finds out who authorizes there and gives a link for the person's own browser, good for ten minutes and once. What is allowed there is kept "
+     "sealed, and used only for writs on behalf of this person.",
+     account_options,
+     COMMON_ALL,
+     {"writ destination connect crm", "writ destination connect crm --as ana"},
+     cmd_connect},
+    {"destination disconnect",
+     "DESTINATION",
+     "take back a person's account at a destination, and forget it",
+     "Revokes upstream where that is offered. It is forgotten here in any case.",
+     account_options,
+     COMMON_ALL,
+     {"writ destination disconnect crm --as ana"},
+     cmd_disconnect},
+    {"destination accounts",
+     "",
+     "list the accounts that people have connected, and how they are",
+     "",
+     none,
+     COMMON_ALL,
+     {"writ destination accounts"},
+     cmd_accounts},
     {"log",
      "",
      "show what is on record",

@@ -33,7 +33,7 @@ loopback(struct bytes authority)
     return inet_pton(AF_INET, host, &four) == 1 && (ntohl(four.s_addr) >> 24) == 127;
 }
 
-static const char *
+const char *
 url_fault(struct bytes url)
 {
     bool plain = bytes_starts(url, BYTES("http://")), tls = bytes_starts(url, BYTES("https://"));
@@ -99,7 +99,7 @@ looks_secret(const char *name)
 static struct secret_use *
 read_secret(struct loader *l, const struct yaml *y, const char *path, struct destination *d)
 {
-    struct secret_file f = {0};
+    struct secret_file f = {.owner = -1};
     fields_read(l, &table_secret, y, path, &f);
     for (const char *c = f.prefix; *c; c++)
         if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f) {
@@ -107,7 +107,7 @@ read_secret(struct loader *l, const struct yaml *y, const char *path, struct des
             break;
         }
     struct secret_use *s = &d->secrets[d->n_secrets++];
-    s->secret = f.secret;
+    s->secret = read_source(l, y, path, &f, &s->source);
     s->prefix = f.prefix;
     return s;
 }
@@ -142,7 +142,7 @@ read_header(struct loader *l, const struct yaml *y, const char *path, struct des
     if (!header_name(y->key))
         refuse(l, y, path, "this header cannot be set here");
     else if (y->type != YAML_MAP)
-        refuse(l, y, path, "expected { secret: NAME, prefix: … }: headers carry sealed secrets only");
+        refuse(l, y, path, "expected { secret: NAME, prefix: … }: headers carry secrets only, sealed or by reference");
     else
         read_secret(l, y, path, d)->header = keep(l, y->key);
 }
@@ -191,7 +191,7 @@ refuse_keys(struct loader *l, const struct yaml *y, const char *const *keys, con
 static void
 read_server(struct loader *l, const struct yaml *y, struct destination *d)
 {
-    static const char *const for_stdio[] = {"cwd", "user", "env", NULL}, *const for_http[] = {"ca_file", "headers", NULL};
+    static const char *const for_stdio[] = {"cwd", "user", "env", NULL}, *const for_http[] = {"ca_file", "headers", "networks", "oauth", NULL};
     static const char *none[] = {NULL};
     struct server_file s = {.roots = none, .command = none};
     fields_read(l, &table_server, y, "server", &s);
@@ -229,6 +229,7 @@ read_server(struct loader *l, const struct yaml *y, struct destination *d)
             check_command(l, y, d);
     }
     read_environment(l, &s, d);
+    read_credentials(l, y, &s, d);
 }
 
 /* -------------------------------------------------------------------------------------------------------------------- tools */

@@ -5,6 +5,7 @@
 #include "estate/load.h"
 #include "estate/pin.h"
 
+#include <arpa/inet.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,7 @@ agent_facts(struct facts *f, const struct agent *a)
     fact(f, s, "kind", "%s", agent_kind_names[a->kind]);
     fact(f, s, "state", "%s", agent_state_names[a->state]);
     fact(f, s, "environment", "%s", a->environment);
+    fact(f, s, "acts_for", "%s", a->acts_for ? a->acts_for->id : "nobody");
     fact(f, s, "accept_weak_proof", "%s", a->accept_weak_proof ? "yes" : "no");
     fact(f, s, "default_task", "%s", a->default_task ? a->default_task->id : "none");
     for (size_t i = 0; i < a->n_claims; i++)
@@ -155,6 +157,22 @@ pin_facts(struct facts *f, const char *subject, const struct destination *d)
 }
 
 static void
+credential_facts(struct facts *f, const char *s, const struct destination *d)
+{
+    char text[INET6_ADDRSTRLEN];
+    for (size_t i = 0; i < d->n_networks; i++)
+        fact(f, s, "network", "%s/%u", inet_ntop(AF_INET6, d->networks[i].address, text, sizeof text), d->networks[i].bits);
+    if (d->vault)
+        fact(f, s, "vault", "%s %s (KV %u), login %s", d->vault->address, d->vault->mount, d->vault->version, or_none(d->vault->role));
+    if (d->kubernetes)
+        fact(f, s, "kubernetes", "%s", d->kubernetes->address);
+    if (d->oauth)
+        fact(f, s, "oauth", "%s, issuer %s, client %s, key %s, resource %s, scopes %s", oauth_grant_names[d->oauth->grant],
+             d->oauth->issuer ? d->oauth->issuer : "as the server says", or_none(d->oauth->client_id), or_none(d->oauth->key),
+             d->oauth->resource ? d->oauth->resource : "its address", list_text(f, d->oauth->scopes));
+}
+
+static void
 destination_facts(struct facts *f, const struct destination *d)
 {
     const char *s = arena_printf(&f->a, "destination %s", d->id);
@@ -172,6 +190,7 @@ destination_facts(struct facts *f, const struct destination *d)
         fact(f, s, "environment variable", "%.*s", (int)strcspn(*e, "="), *e);
     for (size_t i = 0; i < d->n_secrets; i++)
         fact(f, s, "secret", "%s as %s", d->secrets[i].secret, d->secrets[i].env ? d->secrets[i].env : d->secrets[i].header);
+    credential_facts(f, s, d);
     for (size_t i = 0; i < d->n_tools; i++)
         tool_facts(f, s, &d->tools[i]);
     pin_facts(f, s, d);

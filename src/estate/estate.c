@@ -42,6 +42,7 @@ load_all(struct loader *l, struct bytes builtin)
     load_observes(l);
     load_inspection(l);
     check_users(l);
+    check_credentials(l);
     set_version(l);
 }
 

@@ -13,6 +13,7 @@
 #include "base/env.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "estate/credentials.h"
 #include "identity/identity.h"
 #include "keys/keys.h"
 #include "writ/cedar.h"
@@ -49,6 +50,7 @@ struct agent {
     bool accept_weak_proof;    /* an interpreter under a shared user is accepted, at the lower worth */
     const struct task **tasks; /* NULL-terminated */
     const struct task *default_task; /* or NULL */
+    const struct person *acts_for; /* whose agent it is: its writs are on behalf of this person unless another is named; or NULL */
     const char *review;        /* date YYYY-MM-DD or NULL */
     struct place place;
 };
@@ -99,13 +101,19 @@ struct destination {
     const char **env;     /* "NAME=value", NULL-terminated; plain values */
     const char **roots;   /* folders that path arguments are meant under, absolute; for path sinks and MCP roots */
     const char *user;     /* run the server as this user, or NULL: as Writ's own */
-    struct secret_use {   /* sealed secrets it gets */
-        const char *secret; /* name in the signer */
+    struct secret_use {   /* secrets it gets */
+        const char *secret; /* what people call it: the sealed name, "file:/…", "vault:path#field", "kubernetes:name#field" */
+        struct secret_source source;
         const char *env;    /* as this environment variable (stdio), or NULL */
         const char *header; /* as this header (http), with ${prefix} before it */
         const char *prefix; /* "Bearer " or "" */
     } *secrets;
     size_t n_secrets;
+    struct net_range *networks; /* private ones that its addresses, and those of its authorization server, may lie in */
+    size_t n_networks;
+    struct vault_access *vault;           /* or NULL */
+    struct kubernetes_access *kubernetes; /* or NULL */
+    struct oauth_use *oauth;              /* or NULL */
     struct tool *tools; /* sorted by name; from the pin */
     size_t n_tools;
     struct pinned_extra *extras;
@@ -230,6 +238,7 @@ struct settings { /* writ.yaml */
     struct keys_master master;
     uint64_t log_window_ms;
     bool builtin_policies; /* default true */
+    struct connect_settings connect;
     struct place place;
 };
 

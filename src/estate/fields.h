@@ -50,7 +50,7 @@ struct table {
 };
 
 extern const struct table table_settings, table_master, table_person, table_agent, table_claim, table_destination, table_server, table_limits,
-    table_tool, table_sink, table_secret, table_task, table_condition, table_any_tool, table_observe, table_inspection, table_found, table_class;
+    table_tool, table_sink, table_secret, table_vault, table_kubernetes, table_oauth, table_connect, table_task, table_condition, table_any_tool, table_observe, table_inspection, table_found, table_class;
 extern const struct table *const all_tables[]; /* ends with NULL */
 
 /*
@@ -75,7 +75,7 @@ const struct json *json_of(struct loader *l, const struct yaml *y);
 /* What the keys that code reads are put into. */
 struct settings_file {
     struct settings settings;
-    const struct yaml *master, *observe;
+    const struct yaml *master, *observe, *connect;
 };
 struct master_file {
     const char *credential, *file;
@@ -100,8 +100,8 @@ struct destination_file {
 };
 struct server_file {
     const char *url, *ca_file, *cwd, *user;
-    const char **command, **roots;
-    const struct yaml *env, *headers;
+    const char **command, **roots, **networks;
+    const struct yaml *env, *headers, *vault, *kubernetes, *oauth;
 };
 struct limits_file {
     uint64_t call_timeout_ms, result_bytes, concurrency;
@@ -115,7 +115,20 @@ struct sink_file {
     bool leaves;
 };
 struct secret_file {
-    const char *secret, *prefix;
+    const char *secret, *file, *vault, *kubernetes, *field, *workspace, *prefix;
+    int owner;
+};
+struct vault_file {
+    const char *address, *ca_file, *workspace, *mount, *token_file, *role_id, *secret_id_file, *kubernetes_role, *jwt_role, *jwt_file, *login_mount;
+    uint64_t kv;
+};
+struct kubernetes_file {
+    struct kubernetes_access access;
+};
+struct oauth_file {
+    int grant, auth;
+    const char *issuer, *token_endpoint, *client_id, *client_secret, *key, *resource;
+    const char **scopes;
 };
 struct task_file {
     struct task task;
@@ -136,5 +149,15 @@ struct class_file {
 struct observe_file {
     const char *agent, *destination, *policy, *until;
 };
+
+/* credentials.c */
+struct server_file;
+/* url_fault(url): why a server's address cannot be used, or NULL. */
+const char *url_fault(struct bytes url);
+void read_credentials(struct loader *l, const struct yaml *server, const struct server_file *s, struct destination *d);
+/* read_source(l, y, path, f, out): where the secret lies that was read into ${f}; returns what people call it. */
+const char *read_source(struct loader *l, const struct yaml *y, const char *path, const struct secret_file *f, struct secret_source *out);
+/* check_credentials(l): what can only be said when all files are read. */
+void check_credentials(struct loader *l);
 
 #endif

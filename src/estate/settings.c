@@ -3,6 +3,7 @@
  */
 #include "estate/fields.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #define OBSERVE_DAYS_MAX 90
@@ -18,6 +19,26 @@ read_master(struct loader *l, const struct yaml *y, struct keys_master *out)
     }
     out->source = m.credential ? KEYS_MASTER_CREDENTIAL : m.file ? KEYS_MASTER_FILE : KEYS_MASTER_PASSPHRASE;
     out->name = m.credential ? m.credential : m.file;
+}
+
+static void
+read_connect(struct loader *l, const struct yaml *y, struct connect_settings *c)
+{
+    fields_read(l, &table_connect, y, "connect", c);
+    struct bytes listen = bytes_str(c->listen);
+    struct sockaddr_in at = {0};
+    uint64_t port = 0;
+    char host[48] = "";
+    snprintf(host, sizeof host, "%.*s", BYTES_CUT(listen, bytes_find(listen, ':')));
+    if (c->listen && (inet_pton(AF_INET, host, &at.sin_addr) != 1 || !bytes_u64(bytes_sub(listen, bytes_find(listen, ':') + 1, SIZE_MAX), &port) ||
+                      port == 0 || port > 65535))
+        refuse(l, yaml_get(y, "listen"), "connect.listen", "expected an IPv4 address and a port, such as 127.0.0.1:8931");
+    else if (c->listen && (ntohl(at.sin_addr.s_addr) >> 24) != 127 && c->url == NULL)
+        refuse(l, yaml_get(y, "listen"), "connect.listen", "is reached from elsewhere; give url, an https address, for what stands before it");
+    if (c->url && (strncmp(c->url, "https://", 8) != 0 || c->url[strlen(c->url) - 1] == '/' || url_fault(bytes_str(c->url))))
+        refuse(l, yaml_get(y, "url"), "connect.url", "expected an https address without a slash at its end");
+    if (c->client_metadata && (strncmp(c->client_metadata, "https://", 8) != 0 || url_fault(bytes_str(c->client_metadata))))
+        refuse(l, yaml_get(y, "client_metadata"), "connect.client_metadata", "expected an https address");
 }
 
 static void
@@ -40,6 +61,8 @@ load_settings(struct loader *l)
     fields_read(l, &table_settings, top, NULL, &s);
     if (s.master)
         read_master(l, s.master, &s.settings.master);
+    if (s.connect)
+        read_connect(l, s.connect, &s.settings.connect);
     if (s.settings.log_window_ms > 10000)
         refuse(l, yaml_get(top, "log_window"), "log_window", "at most 10s: a crash loses what is not written yet");
     if (s.settings.state_dir && s.settings.run_dir && strcmp(s.settings.state_dir, s.settings.run_dir) == 0)

@@ -24,6 +24,7 @@ static const struct field settings[] = {
      "how long a record of a light or standard call may wait for the disk; at most 10s"},
     {"builtin_policies", FIELD_BOOL, AT(settings_file, settings.builtin_policies), 0, NULL, "true",
      "use the built-in policies beside those in policies/"},
+    {"connect", FIELD_MAP, AT(settings_file, connect), 0, NULL, NULL, "where people's browsers come back from an authorization server"},
     {"observe", FIELD_LIST, AT(settings_file, observe), 0, NULL, NULL, "what is only observed: refusals are recorded and not enforced"},
     END};
 const struct table table_settings = {"writ.yaml", settings};
@@ -34,6 +35,14 @@ static const struct field master[] = {
     {"passphrase", FIELD_BOOL, AT(master_file, passphrase), 0, NULL, "false", "true: ask for it at start"},
     END};
 const struct table table_master = {"writ.yaml: master (exactly one of them)", master};
+
+static const struct field connecting[] = {
+    {"listen", FIELD_TEXT, AT(connect_settings, listen), FIELD_REQUIRED, NULL, NULL, "address and port on this host, such as 127.0.0.1:8931"},
+    {"url", FIELD_TEXT, AT(connect_settings, url), 0, NULL, NULL, "https address that browsers reach it by; default: http://LISTEN"},
+    {"client_metadata", FIELD_TEXT, AT(connect_settings, client_metadata), 0, NULL, NULL,
+     "https address of a client id metadata document; default: URL/client.json when url is set"},
+    END};
+const struct table table_connect = {"writ.yaml: connect", connecting};
 
 static const struct field observe[] = {{"agent", FIELD_NAME, AT(observe_file, agent), 0, NULL, NULL, "the agent that is observed"},
                                        {"destination", FIELD_NAME, AT(observe_file, destination), 0, NULL, NULL, "the destination that is observed"},
@@ -65,6 +74,8 @@ static const struct field agent[] = {
      "accept a proof that other programs of the same user can give too"},
     {"tasks", FIELD_TASKS, AT(agent_file, agent.tasks), FIELD_REQUIRED, NULL, NULL, "the task templates it may take"},
     {"default_task", FIELD_TASK, AT(agent_file, agent.default_task), 0, NULL, NULL, "the task of calls that come without a writ; one of tasks"},
+    {"acts_for", FIELD_PERSON, AT(agent_file, agent.acts_for), 0, NULL, NULL,
+     "whose agent it is: its writs are on behalf of this person unless another is named"},
     {"review", FIELD_DATE, AT(agent_file, agent.review), 0, NULL, NULL, "day by which a person looks at this agent again"},
     END};
 const struct table table_agent = {"agents/NAME.yaml", agent};
@@ -104,14 +115,70 @@ static const struct field server[] = {
     {"url", FIELD_TEXT, AT(server_file, url), 0, NULL, NULL, "address of an MCP server over HTTP: https://…, or http:// on this host"},
     {"ca_file", FIELD_PATH, AT(server_file, ca_file), 0, NULL, NULL, "certificates trusted for https; default: the system's"},
     {"headers", FIELD_MAP, AT(server_file, headers), 0, NULL, NULL, "headers it gets: NAME: { secret: … }"},
+    {"networks", FIELD_TEXTS, AT(server_file, networks), 0, NULL, NULL,
+     "private addresses that it and its authorization server may have, such as 10.1.0.0/16; otherwise public ones only"},
+    {"vault", FIELD_MAP, AT(server_file, vault), 0, NULL, NULL, "the Vault or OpenBao that secrets with vault: come from"},
+    {"kubernetes", FIELD_MAP, AT(server_file, kubernetes), 0, NULL, NULL,
+     "the cluster that secrets with kubernetes: come from; default: the one Writ runs in"},
+    {"oauth", FIELD_MAP, AT(server_file, oauth), 0, NULL, NULL, "get access tokens for it"},
     END};
 const struct table table_server = {"destinations/NAME.yaml: server (either command or url)", server};
 
 static const struct field secret[] = {
-    {"secret", FIELD_NAME, AT(secret_file, secret), FIELD_REQUIRED, NULL, NULL, "name of a sealed secret (writ destination seal)"},
+    {"secret", FIELD_NAME, AT(secret_file, secret), 0, NULL, NULL, "name of a sealed secret (writ destination seal)"},
+    {"file", FIELD_PATH, AT(secret_file, file), 0, NULL, NULL, "a file that nobody else may read; read again when it changes"},
+    {"owner", FIELD_USER, AT(secret_file, owner), 0, NULL, NULL, "user that the file belongs to; default: Writ's own or root"},
+    {"vault", FIELD_TEXT, AT(secret_file, vault), 0, NULL, NULL, "path below the mount of a KV engine (server.vault)"},
+    {"kubernetes", FIELD_TEXT, AT(secret_file, kubernetes), 0, NULL, NULL, "name of a Secret in the cluster (server.kubernetes)"},
+    {"field", FIELD_TEXT, AT(secret_file, field), 0, NULL, NULL, "with vault or kubernetes: which of its values"},
+    {"namespace", FIELD_TEXT, AT(secret_file, workspace), 0, NULL, NULL, "with kubernetes: its namespace; default: that of server.kubernetes"},
     {"prefix", FIELD_TEXT, AT(secret_file, prefix), 0, NULL, "", "text before it in a header, such as \"Bearer \""},
     END};
-const struct table table_secret = {"destinations/NAME.yaml: a sealed secret, below env or headers", secret};
+const struct table table_secret = {"destinations/NAME.yaml: a secret, below env or headers (exactly one of secret, file, vault, kubernetes)", secret};
+
+static const struct field vault[] = {
+    {"address", FIELD_TEXT, AT(vault_file, address), FIELD_REQUIRED, NULL, NULL, "https://…, or http:// on this host"},
+    {"ca_file", FIELD_PATH, AT(vault_file, ca_file), 0, NULL, NULL, "certificates trusted for it; default: the system's"},
+    {"namespace", FIELD_TEXT, AT(vault_file, workspace), 0, NULL, NULL, "namespace of all requests"},
+    {"mount", FIELD_TEXT, AT(vault_file, mount), 0, NULL, "secret", "mount of the KV engine"},
+    {"kv", FIELD_COUNT, AT(vault_file, kv), 0, NULL, "2", "version of the KV engine, 1 or 2"},
+    {"token_file", FIELD_PATH, AT(vault_file, token_file), 0, NULL, NULL, "log in with the token in this file, as Vault Agent keeps one"},
+    {"role_id", FIELD_TEXT, AT(vault_file, role_id), 0, NULL, NULL, "log in by AppRole, with secret_id_file"},
+    {"secret_id_file", FIELD_PATH, AT(vault_file, secret_id_file), 0, NULL, NULL, "the AppRole's secret id"},
+    {"kubernetes_role", FIELD_TEXT, AT(vault_file, kubernetes_role), 0, NULL, NULL, "log in with the service account's token"},
+    {"jwt_role", FIELD_TEXT, AT(vault_file, jwt_role), 0, NULL, NULL, "log in with the JWT in jwt_file"},
+    {"jwt_file", FIELD_PATH, AT(vault_file, jwt_file), 0, NULL, NULL, "the JWT; with kubernetes_role the default is the service account's"},
+    {"login_mount", FIELD_TEXT, AT(vault_file, login_mount), 0, NULL, NULL, "mount of the login method; default: approle, kubernetes or jwt"},
+    END};
+const struct table table_vault = {"destinations/NAME.yaml: server.vault (exactly one of token_file, role_id, kubernetes_role, jwt_role)", vault};
+
+#define SERVICE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount/"
+static const struct field kubernetes[] = {
+    {"address", FIELD_TEXT, AT(kubernetes_file, access.address), 0, NULL, "https://kubernetes.default.svc", "the cluster's API"},
+    {"ca_file", FIELD_PATH, AT(kubernetes_file, access.ca_file), 0, NULL, SERVICE_ACCOUNT "ca.crt", "certificates trusted for it"},
+    {"token_file", FIELD_PATH, AT(kubernetes_file, access.token_file), 0, NULL, SERVICE_ACCOUNT "token", "the service account's token"},
+    {"namespace", FIELD_TEXT, AT(kubernetes_file, access.workspace), 0, NULL, NULL, "where the Secrets are; default: the service account's"},
+    END};
+const struct table table_kubernetes = {"destinations/NAME.yaml: server.kubernetes", kubernetes};
+
+const char *const oauth_grant_names[] = {"client_credentials", "person", NULL};
+const char *const oauth_auth_names[] = {"client_secret_basic", "client_secret_post", "private_key_jwt", "none", NULL};
+static const struct field oauth[] = {
+    {"grant", FIELD_CHOICE, AT(oauth_file, grant), FIELD_REQUIRED, oauth_grant_names, NULL,
+     "client_credentials: as Writ; person: as the person a writ is on behalf of, who connects their account once"},
+    {"issuer", FIELD_TEXT, AT(oauth_file, issuer), 0, NULL, NULL,
+     "the only authorization server that is accepted; default: the one that the server names"},
+    {"token_endpoint", FIELD_TEXT, AT(oauth_file, token_endpoint), 0, NULL, NULL, "instead of discovery, with client_credentials"},
+    {"client_id", FIELD_TEXT, AT(oauth_file, client_id), 0, NULL, NULL,
+     "as registered there; default: the client id metadata document (connect), or dynamic registration"},
+    {"client_secret", FIELD_NAME, AT(oauth_file, client_secret), 0, NULL, NULL, "name of the sealed client secret"},
+    {"key", FIELD_NAME, AT(oauth_file, key), 0, NULL, NULL, "name of the sealed private key, which ends in .key (private_key_jwt)"},
+    {"auth", FIELD_CHOICE, AT(oauth_file, auth), 0, oauth_auth_names, NULL,
+     "how the client proves itself; default: as the authorization server takes it"},
+    {"scopes", FIELD_TEXTS, AT(oauth_file, scopes), 0, NULL, NULL, "asked for besides what the server says"},
+    {"resource", FIELD_TEXT, AT(oauth_file, resource), 0, NULL, NULL, "what the token is for (RFC 8707); default: server.url"},
+    END};
+const struct table table_oauth = {"destinations/NAME.yaml: server.oauth", oauth};
 
 static const struct field limits[] = {{"call_timeout", FIELD_DURATION, AT(limits_file, call_timeout_ms), 0, NULL, "60s", "longest time of one call"},
                                       {"result_bytes", FIELD_SIZE, AT(limits_file, result_bytes), 0, NULL, "4MiB", "largest result of one call"},
@@ -196,6 +263,6 @@ static const struct field data_class[] = {
 const struct table table_class = {"inspection.yaml: each of classes, below its name", data_class};
 
 const struct table *const all_tables[] = {
-    &table_settings,  &table_master,     &table_observe, &table_person, &table_agent, &table_claim, &table_destination,
-    &table_server,    &table_secret,     &table_limits,  &table_tool,   &table_sink,  &table_task,  &table_any_tool,
+    &table_settings,  &table_master,     &table_connect, &table_observe, &table_person, &table_agent, &table_claim, &table_destination,
+    &table_server,    &table_secret, &table_vault, &table_kubernetes, &table_oauth,     &table_limits,  &table_tool,   &table_sink,  &table_task,  &table_any_tool,
     &table_condition, &table_inspection, &table_found,   &table_class,  NULL};

@@ -7,6 +7,7 @@
 #ifndef GATE_GATE_H
 #define GATE_GATE_H
 
+#include "creds/creds.h"
 #include "decide/decide.h"
 #include "net/http.h"
 
@@ -18,6 +19,7 @@ struct gate_config {
     struct audit *audit;
     struct keys *keys;
     struct store *store; /* keeps what is held back; NULL: it is forgotten with the gate */
+    struct creds *creds;
     const char *self; /* path of this executable, for starting servers in the background */
 };
 
@@ -50,9 +52,10 @@ void lines_end(struct lines *l);
 void lines_on_reopen(struct lines *l, void (*reopen)(void *ctx, struct lines *l));
 void lines_rebind(struct lines *l, struct writ *writ, struct err e);
 
-/* gate_probe(g, destination, done, ctx): start the destination's server once and look at all it offers (estate/pin.h), for pinning. */
+/* gate_probe(g, destination, done, ctx): start the destination's server once and look at all it offers (estate/pin.h), for pinning.
+ * ${person}: who looks; where the destination is used as a person, it is as this one. */
 typedef void gate_probed(struct err e, struct bytes offer, void *ctx);
-struct err gate_probe(struct gate *g, const struct destination *d, gate_probed *done, void *ctx) MUST_USE;
+struct err gate_probe(struct gate *g, const struct destination *d, const char *person, gate_probed *done, void *ctx) MUST_USE;
 
 /* gate_json(g, b): destinations with era, state, servers running, last failure. */
 void gate_json(struct gate *g, struct buf *b);

@@ -440,3 +440,24 @@ keys_derive(struct keys *k, const char *label, uint8_t out[32])
     wire_put(&k->request, bytes_str(label));
     return finish(k, out, 32);
 }
+
+struct err
+keys_sign_client(struct keys *k, struct bytes name, struct bytes destination, struct bytes ticket, struct bytes claims, struct arena *a,
+                 struct bytes *jws)
+{
+    begin(k, KEYS_SIGN_CLIENT);
+    wire_put(&k->request, name);
+    wire_put(&k->request, destination);
+    wire_put(&k->request, ticket);
+    wire_put(&k->request, claims);
+    return finish_copy(k, a, jws);
+}
+
+struct err
+keys_client_key(struct keys *k, struct bytes name, struct bytes destination, struct arena *a, struct bytes *jwk)
+{
+    begin(k, KEYS_CLIENT_KEY);
+    wire_put(&k->request, name);
+    wire_put(&k->request, destination);
+    return finish_copy(k, a, jwk);
+}

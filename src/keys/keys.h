@@ -68,6 +68,17 @@ struct err keys_forget(struct keys *k, struct bytes name) MUST_USE;
 /* keys_list(k, a, json): JSON array of {name, destination, sealed_at, releases}; never values. */
 struct err keys_list(struct keys *k, struct arena *a, struct bytes *json) MUST_USE;
 
+/*
+ * Private keys that prove Writ as a client of an authorization server (RFC 7523). A secret whose name ends in ".key" is one: it is sealed
+ * as lines that each name an audience (the issuer, https://…), then the key in PEM (P-256, Ed25519, or RSA of 2048 bits and more). It is
+ * never released; keys_sign_client makes a JWS with it over the JSON object ${claims}, of which the signer enforces: iss and sub are the
+ * same, aud is exactly one of those audiences, jti is there, iat is now, exp at most 300 s behind it.
+ */
+struct err keys_sign_client(struct keys *k, struct bytes name, struct bytes destination, struct bytes ticket, struct bytes claims, struct arena *a,
+                            struct bytes *jws) MUST_USE;
+/* keys_client_key(k, name, destination, a, jwk): its public half as a JWK with alg, kid and use, to be registered there. */
+struct err keys_client_key(struct keys *k, struct bytes name, struct bytes destination, struct arena *a, struct bytes *jwk) MUST_USE;
+
 /* keys_derive(k, label, out): 32 bytes derived (HKDF-SHA256) for a fixed table of labels ("log-payload"); others are refused. */
 struct err keys_derive(struct keys *k, const char *label, uint8_t out[32]) MUST_USE;
 

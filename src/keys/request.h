@@ -27,7 +27,9 @@ enum keys_flag {
     R(KEYS_RELEASE, 6, 0, 60000, signer_release, {1, 64}, {1, 64}, {29, 29})    /* name, destination, ticket */                                         \
     R(KEYS_FORGET, 7, 0, 6000, signer_forget, {1, 64})                       /* name */                                                                                    \
     R(KEYS_LIST, 8, 0, 0, signer_list, {8, 8})                        /* from which on */                                                                                   \
-    R(KEYS_DERIVE, 9, 0, 0, signer_derive, {1, 32})                       /* label */
+    R(KEYS_DERIVE, 9, 0, 0, signer_derive, {1, 32})                       /* label */                                                                                      \
+    R(KEYS_SIGN_CLIENT, 10, 0, 6000, signer_sign_client, {1, 64}, {1, 64}, {29, 29}, {2, 4096}) /* name, destination, ticket, claims */              \
+    R(KEYS_CLIENT_KEY, 11, 0, 6000, signer_client_key, {1, 64}, {1, 64})    /* name, destination */
 
 enum keys_request_number {
 #define R(name, number, flags, minute, handler, ...) name = number,

@@ -66,6 +66,8 @@ signer_seal(struct signer *s, const struct bytes *field, struct buf *answer)
 {
     (void)answer;
     TRY(check_names(field, 2));
+    if (client_key_name(field[0]))
+        TRY(client_key_check(field[2]));
     struct sealed *at = state_find(&s->state, field[0]);
     bool replaces = at != NULL;
     if (!replaces && (at = state_add(&s->state)) == NULL)
@@ -89,29 +91,39 @@ find(struct signer *s, struct bytes name, struct sealed **out)
 {
     TRY(check_names(&name, 1));
     *out = state_find(&s->state, name);
-    return *out ? err_ok() : err_make(E_NOT_FOUND, "no secret %.*s is sealed; seal it with: writ secret set", BYTES_ARG(name));
+    return *out ? err_ok() : err_make(E_NOT_FOUND, "no secret %.*s is sealed; seal it with: writ destination seal", BYTES_ARG(name));
 }
 
 struct err
-signer_release(struct signer *s, const struct bytes *field, struct buf *answer)
+sealed_open(struct signer *s, struct bytes name, struct bytes destination, bool key, struct secret *value)
 {
     struct sealed *one;
-    struct secret value;
     char file[FOLDER_NAME_MAX];
-    if (!ticket_ok(field[2]))
-        return err_make(E_KEYS, "a secret is released for a writ, a call or a lease only");
-    TRY(find(s, field[0], &one));
-    if (!bytes_is(field[1], one->destination))
+    TRY(find(s, name, &one));
+    if (!bytes_is(destination, one->destination))
         return err_make(E_KEYS, "the secret %s is sealed for another destination than the one that asks", one->name);
+    if (client_key_name(name) != key)
+        return err_make(E_KEYS, key ? "%s is no private key; the name of one ends in .key" : "%s is a private key; it signs, and is never released",
+                        one->name);
     if (!rate_take(&one->rate, SECRET_PER_MINUTE, s->env->mono_ns(s->env)))
         return err_make(E_BUSY, "the secret %s was released %d times within a minute; try again later", one->name, SECRET_PER_MINUTE);
     file_of(one, file);
-    struct err e = folder_read(&s->folder, file, &value);
+    struct err e = folder_read(&s->folder, file, value);
     if (e.code == E_NOT_FOUND)
         return err_make(E_KEYS, "the key folder's file %s is gone; restore it from a backup or seal the secret again", file);
     TRY(e);
     one->releases++;
     s->state.unsaved = true;
+    return err_ok();
+}
+
+struct err
+signer_release(struct signer *s, const struct bytes *field, struct buf *answer)
+{
+    struct secret value;
+    if (!ticket_ok(field[2]))
+        return err_make(E_KEYS, "a secret is released for a writ, a call or a lease only");
+    TRY(sealed_open(s, field[0], field[1], false, &value));
     wire_put(answer, bytes_make(value.at, value.n));
     secret_free(&value);
     return err_ok();

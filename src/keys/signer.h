@@ -37,6 +37,12 @@ void signer_close(struct signer *s);
 /* token_head(key, to): the JWS header in base64url. token_check: see keys_sign_token; ${now_s} in seconds. */
 struct err token_head(EVP_PKEY *key, struct buf *to) MUST_USE;
 struct err token_check(struct bytes claims, const char *audience, int64_t now_s) MUST_USE;
+/* client_key_name(name): does it end in ".key"? client_key_check(value): is it what keys.h says of such a secret? */
+#define CLIENT_ASSERTION_MAX 300 /* seconds */
+bool client_key_name(struct bytes name);
+struct err client_key_check(struct bytes value) MUST_USE;
+/* sealed_open(s, name, destination, value): the secret, after the checks that releasing it needs, and counted. */
+struct err sealed_open(struct signer *s, struct bytes name, struct bytes destination, bool key, struct secret *value) MUST_USE;
 /* ticket_ok(b): does it look like the id of a writ, call or lease? */
 bool ticket_ok(struct bytes b);
 

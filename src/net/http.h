@@ -51,6 +51,7 @@ struct net_peer {
 struct net_tls;
 struct err net_tls_server(const char *chain_file, const char *key_file, struct net_tls **out) MUST_USE;
 struct err net_tls_client(const char *ca_file /* NULL: the system's */, struct net_tls **out) MUST_USE;
+struct err net_tls_trust_system(struct net_tls *t) MUST_USE; /* besides what it trusts already */
 struct err net_tls_client_certificate(struct net_tls *t, const char *chain_file, const char *key_file) MUST_USE;
 void net_tls_free(struct net_tls *t);
 
@@ -160,6 +161,12 @@ struct http_call_request {
 
 struct err http_client_make(struct loop *l, struct net_tls *tls, const struct http_limits *limits, struct http_client **out) MUST_USE;
 /* At most limits.connections (E_BUSY past them), of which up to 64 an origin are kept idle, for keep_alive_ms. No redirects, no cookies. */
+/*
+ * http_client_guard(c, may, ctx): ask ${may} about every address before a connection is made to it; its error is the call's. The address
+ * that was asked about is the one that is connected to, whatever its name resolves to meanwhile. Set it before the first call.
+ */
+typedef struct err http_guard(const struct sockaddr *address, const char *host, void *ctx);
+void http_client_guard(struct http_client *c, http_guard *may, void *ctx);
 /* http_client_close(c): ends every call with E_CLOSED, then frees. */
 void http_client_close(struct http_client *c);
 /* The head's headers are good until the last callback. on_error never comes from inside http_call; on_end may start the next call. */

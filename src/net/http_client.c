@@ -82,6 +82,8 @@ static struct err
 connect_to(struct http_call *call, const struct sockaddr *address)
 {
     struct tls_session *tls = NULL;
+    if (call->client->guard)
+        TRY(call->client->guard(address, call->url.host, call->client->guard_ctx));
     if (call->url.tls && call->client->tls == NULL)
         return err_make(E_TLS, "%s needs TLS, and this client has no trust store for it", call->origin->key);
     if (call->url.tls)
@@ -294,6 +296,13 @@ http_client_make(struct loop *l, struct net_tls *tls, const struct http_limits *
     list_init(&client->conns);
     *out = client;
     return err_ok();
+}
+
+void
+http_client_guard(struct http_client *c, http_guard *may, void *ctx)
+{
+    c->guard = may;
+    c->guard_ctx = ctx;
 }
 
 void

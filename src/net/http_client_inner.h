@@ -23,6 +23,8 @@ struct http_client {
     struct net_tls *tls;
     struct http_limits limits; /* body_bytes without bound: responses are streamed */
     struct list origins, calls, conns;
+    http_guard *guard;
+    void *guard_ctx;
     size_t n;
     bool closing;
 };

@@ -109,6 +109,14 @@ net_tls_client(const char *ca_file, struct net_tls **out)
 }
 
 struct err
+net_tls_trust_system(struct net_tls *t)
+{
+    if (SSL_CTX_set_default_verify_paths(t->context) != 1)
+        return err_make(E_TLS, "reading the trusted certificates of the system: %s", openssl_text());
+    return err_ok();
+}
+
+struct err
 net_tls_client_certificate(struct net_tls *t, const char *chain_file, const char *key_file)
 {
     return load_key(t->context, chain_file, key_file);

@@ -3,24 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "serve/inner.h"
+#include "serve/ask.h"
 #include "writ/tlog.h"
 
 #define SLOW_MS 2000 /* control.sock: then the answer says that the main loop does not answer */
-
-/* One request under way; counted, because an answer may come after its asker has left. */
-struct ask {
-    struct admin_face *face;
-    struct http_exchange *x; /* NULL once it has ended */
-    unsigned refs;           /* of the face's thread only */
-    char who[80];
-    char rest[256];          /* behind the route's path */
-    struct buf answer;       /* filled by the other thread before it posts */
-    struct err e;
-    struct timer *slow;
-    struct json *body;
-    struct bytes query;
-};
 
 static void
 unref(struct ask *k)
@@ -59,8 +45,8 @@ answered(void *ctx)
 }
 
 /* From the main loop's thread, or right away when that is the face's. */
-static void
-answer_from_main(struct ask *k)
+void
+ask_answer_from_main(struct ask *k)
 {
     if (!k->face->control) {
         answered(k);
@@ -129,6 +115,8 @@ get_status(struct ask *k)
     if (!k->face->control) {
         json_key(&k->answer, "destinations");
         gate_json(s->gate, &k->answer);
+        json_key(&k->answer, "accounts");
+        creds_json(s->creds, &k->answer);
     }
     json_close(&k->answer, '}');
     snapshot_unref(snap);
@@ -265,7 +253,7 @@ revoked_answer(struct err e, const struct revoked *r, void *ctx)
     json_member_int(b, "durable_us", (int64_t)(r->durable_ns / 1000));
     json_member_bool(b, "confirmed", r->confirmed);
     json_close(b, '}');
-    answer_from_main(k);
+    ask_answer_from_main(k);
 }
 
 static struct err
@@ -327,7 +315,7 @@ changed_answer(struct err e, void *ctx)
 {
     struct ask *k = ctx;
     k->e = e;
-    answer_from_main(k);
+    ask_answer_from_main(k);
 }
 
 static struct err
@@ -386,7 +374,7 @@ probe_answer(struct err e, struct bytes offer, void *ctx)
     k->e = e;
     if (!err_failed(e))
         buf_put(&k->answer, offer);
-    answer_from_main(k);
+    ask_answer_from_main(k);
 }
 
 static struct err
@@ -398,7 +386,7 @@ post_probe(struct ask *k)
     snprintf(name, sizeof name, "%.*s", BYTES_CUT(id, 64));
     TRY(known_target(s, BY_DESTINATION, id));
     k->refs++;
-    struct err e = gate_probe(s->gate, estate_destination(gate_snapshot(s->gate)->estate, name), probe_answer, k);
+    struct err e = gate_probe(s->gate, estate_destination(gate_snapshot(s->gate)->estate, name), k->who, probe_answer, k);
     if (err_failed(e))
         k->refs--;
     return e;
@@ -560,7 +548,14 @@ get_log_key(struct ask *k)
 
 /* ------------------------------------------------------------------------------------------------------------ routes */
 
-enum { ANY = 0, MAIN_ONLY = 1, CONTROL_ONLY = 2, PREFIX = 4, LATER = 8 /* answers by itself when it returned without an error */ };
+enum {
+    OWN = 16 /* also for people who administer nothing, about themselves */,
+    ANY = 0,
+    MAIN_ONLY = 1,
+    CONTROL_ONLY = 2,
+    PREFIX = 4,
+    LATER = 8 /* answers by itself when it returned without an error */
+};
 
 static const struct route_row {
     const char *method, *path;
@@ -581,6 +576,10 @@ static const struct route_row {
     {"POST", "/v1/secrets", ANY, post_secret},
     {"GET", "/v1/secrets", ANY, get_secrets},
     {"DELETE", "/v1/secrets/", PREFIX, delete_secret},
+    {"GET", "/v1/client-keys/", PREFIX, get_client_key},
+    {"POST", "/v1/connect", LATER | MAIN_ONLY | OWN, post_connect},
+    {"POST", "/v1/disconnect", LATER | MAIN_ONLY | OWN, post_disconnect},
+    {"GET", "/v1/accounts", MAIN_ONLY, get_accounts},
     {"GET", "/v1/log/key", ANY, get_log_key},
     {"GET", "/v1/log/said/", PREFIX | CONTROL_ONLY, get_said},
     {"GET", "/v1/log", CONTROL_ONLY, get_log},
@@ -636,12 +635,14 @@ on_ended(struct http_exchange *x, bool aborted)
 }
 
 static struct err
-admit(struct serve *s, const struct http_request *r, char who[80])
+admit(struct serve *s, const struct http_request *r, bool own, char who[80], bool *admin)
 {
     struct snapshot *snap = serve_snapshot(s);
     bool may = r->peer->unix_socket && may_administer(snap->estate, r->peer->uid);
     const struct person *person = person_of(snap->estate, r->peer->uid);
     snprintf(who, 80, "%.60s", person ? person->id : "root");
+    *admin = may;
+    may = may || (own && r->peer->unix_socket && person && person->active);
     snapshot_unref(snap);
     return may ? err_ok() : err_make(E_FORBIDDEN, "user %d is not a declared admin (people.yaml: admin: true), or runs agents", r->peer->uid);
 }
@@ -651,8 +652,10 @@ admin_handler(struct http_exchange *x, const struct http_request *r, struct http
 {
     struct admin_face *face = ctx;
     char who[80];
-    struct err e = admit(face->serve, r, who), missing;
-    const struct route_row *row = err_failed(e) ? NULL : find_route(r, &missing);
+    bool admin;
+    struct err missing;
+    const struct route_row *row = find_route(r, &missing);
+    struct err e = admit(face->serve, r, row && row->flags & OWN, who, &admin);
     if (!err_failed(e) && row == NULL)
         e = missing;
     if (!err_failed(e) && (row->flags & (face->control ? MAIN_ONLY : CONTROL_ONLY)))
@@ -662,7 +665,7 @@ admin_handler(struct http_exchange *x, const struct http_request *r, struct http
         http_problem(x, err_failed(e) ? e : err_make(E_MEMORY, "no memory for a request"));
         return;
     }
-    *k = (struct ask){.face = face, .x = x, .refs = 1, .query = r->query, .answer = buf_make((size_t)64 << 20)};
+    *k = (struct ask){.face = face, .x = x, .refs = 1, .admin = admin, .query = r->query, .answer = buf_make((size_t)64 << 20)};
     snprintf(k->who, sizeof k->who, "%s", who);
     struct bytes rest = row->flags & PREFIX ? bytes_sub(r->path, strlen(row->path), r->path.n) : (struct bytes){NULL, 0};
     snprintf(k->rest, sizeof k->rest, "%.*s", BYTES_CUT(rest, sizeof k->rest - 1));

@@ -79,6 +79,7 @@ open_writ(struct shim *h, writ_opened *done)
                                  .why = h->who.why,
                                  .purpose = bytes_str(h->purpose),
                                  .by = BY_AGENT,
+                                 .on_behalf_of = h->who.agent->acts_for && h->who.agent->acts_for->active ? h->who.agent->acts_for->id : "",
                                  .session = "lines"};
         e = writ_open(s->writs, &r, done, h);
     }

@@ -18,6 +18,7 @@ struct serve {
     struct store *store;
     struct audit *audit;
     struct writs *writs;
+    struct creds *creds;
     struct gate *gate;
     struct http_server *agent_server, *admin_server;
     struct control *control;

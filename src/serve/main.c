@@ -131,7 +131,10 @@ open_rooms(struct serve *s)
     struct writs_config writs = {s->env, s->loop, s->store, s->audit};
     TRY(writs_make(&writs, &s->writs));
     TRY(writs_load(s->writs, s->snapshot->estate));
-    struct gate_config gate = {s->env, s->loop, s->writs, s->audit, s->keys, s->store, s->options.self};
+    struct creds_config creds = {s->env, s->loop, s->keys, s->store, s->audit};
+    TRY(creds_make(&creds, &s->creds));
+    TRY(creds_use(s->creds, s->snapshot->estate));
+    struct gate_config gate = {s->env, s->loop, s->writs, s->audit, s->keys, s->store, s->creds, s->options.self};
     TRY(gate_make(&gate, &s->gate));
     gate_use(s->gate, s->snapshot);
     return err_ok();
@@ -240,7 +243,9 @@ static void
 close_rooms(struct serve *s)
 {
     control_stop(s->control);
+    creds_stop(s->creds);
     drain(s);
+    creds_free(s->creds);
     writs_free(s->writs);
     if (s->keys)
         keys_stop(s->keys);

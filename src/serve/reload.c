@@ -74,8 +74,12 @@ put_to_use(struct serve *s, struct snapshot *snap)
     s->loaded_ms = s->env->now_ms(s->env);
     s->reload_error[0] = 0;
     pthread_mutex_unlock(&s->lock);
-    if (s->gate)
+    if (s->gate) {
+        struct err listening = creds_use(s->creds, snap->estate);
+        if (err_failed(listening))
+            serve_say(s, "people cannot connect accounts: %s", listening.text);
         gate_use(s->gate, snap);
+    }
     snapshot_unref(old);
 }
 

@@ -283,6 +283,28 @@ has_own_network(int pid)
     return stat("/proc/self/ns/net", &ours) == 0 && stat(path, &theirs) == 0 && (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino);
 }
 
+/*
+ * Whose agent it is decides whose accounts it uses. So a person is named by themselves, by someone who administers, or by the estate; an
+ * agent that starts another one names nobody.
+ */
+static struct err
+check_behalf(const struct estate *estate, const struct agent *agent, int peer_uid, char on_behalf_of[65])
+{
+    const struct person *asks = person_of(estate, peer_uid);
+    if (on_behalf_of[0] == 0 && agent->acts_for)
+        snprintf(on_behalf_of, 65, "%.64s", agent->acts_for->id);
+    if (on_behalf_of[0] == 0)
+        return err_ok();
+    const struct person *named = estate_person(estate, on_behalf_of);
+    if (named == NULL)
+        return err_make(E_NOT_FOUND, "there is no person %s", on_behalf_of);
+    if (!named->active)
+        return err_make(E_FORBIDDEN, "%s has left; nothing is done on their behalf", on_behalf_of);
+    if (named == agent->acts_for || (asks && strcmp(asks->id, named->id) == 0) || may_administer(estate, peer_uid))
+        return err_ok();
+    return err_make(E_FORBIDDEN, "user %d is not %s, and may not have an agent act on their behalf", peer_uid, on_behalf_of);
+}
+
 static struct err
 open_writ(struct run *r, const struct json *m)
 {
@@ -308,8 +330,8 @@ open_writ(struct run *r, const struct json *m)
         e = agent_resolve(snap->estate, r->proof, agent, &who);
     if (!err_failed(e))
         e = agent_task(who.agent, snap->estate, wanted, &task);
-    if (!err_failed(e) && on_behalf_of[0] && estate_person(snap->estate, on_behalf_of) == NULL)
-        e = err_make(E_NOT_FOUND, "there is no person %s", on_behalf_of);
+    if (!err_failed(e))
+        e = check_behalf(snap->estate, who.agent, r->peer_uid, on_behalf_of);
     if (!err_failed(e)) {
         bool operator= person_of(snap->estate, r->peer_uid) != NULL && r->peer_uid != r->agent_uid;
         struct writ_request q = {.estate = snap->estate,

@@ -378,7 +378,7 @@ static const struct {
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: internal\nserver: { command: [/bin/true], env: { API_TOKEN: { secert: t } } }\ntools: {read: {effect: read},"
      " write: {effect: write}, pay: {effect: write}}\n",
-     "destinations/files.yaml:3: server.env.API_TOKEN.secret: missing: name of a sealed secret (writ destination seal)\ndestinations/files."
+     "destinations/files.yaml:3: server.env.API_TOKEN: give exactly one of secret, file, vault and kubernetes\ndestinations/files."
      "yaml:3: server.env.API_TOKEN.secert: unknown key; did you mean 'secret'?"},
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: internal\nserver: { command: [/bin/true], env: { 1A: x } }\ntools: {read: {effect: read}, write: {effect: wr"
@@ -427,7 +427,8 @@ static const struct {
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: internal\nserver: { url: https://x, headers: { Authorization: 'Bearer x' } }\ntools: {read: {effect: read}, "
      "write: {effect: write}, pay: {effect: write}}\n",
-     "destinations/files.yaml:3: server.headers.Authorization: expected { secret: NAME, prefix: … }: headers carry sealed secrets only"},
+     "destinations/files.yaml:3: server.headers.Authorization: expected { secret: NAME, prefix: … }: headers carry secrets only, sealed or by "
+     "reference"},
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: internal\nserver: { url: https://x, headers: { Host: { secret: x } } }\ntools: {read: {effect: read}, write:"
      " {effect: write}, pay: {effect: write}}\n",

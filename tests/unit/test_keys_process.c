@@ -94,7 +94,7 @@ only_the_table_is_permitted(void **state)
     expect_answer(r, message(&b, KEYS_OPEN, open, 4), E_OK, NULL);
     expect_answer(r, message(&b, KEYS_OPEN, open, 4), E_KEYS, "it is permitted once");
     for (int number = 0; number < 256; number++)
-        if (number == 0 || number > KEYS_DERIVE)
+        if (number == 0 || number > KEYS_CLIENT_KEY)
             expect_answer(r, message(&b, (uint8_t)number, &label, 1), E_KEYS, "knows no request");
     expect_answer(r, bytes_make("abc", 3), E_KEYS, "cut short");
     expect_answer(r, bytes_make("abcd\2\0\0\0", 8), E_KEYS, "field 1");

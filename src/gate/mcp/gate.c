@@ -39,8 +39,6 @@ free_gate(void *ctx)
     while (g->routes) {
         struct route *r = g->routes;
         g->routes = r->next;
-        if (r->client)
-            http_client_close(r->client);
         quarantine_free(r);
         free(r);
     }
@@ -134,13 +132,13 @@ probed(struct link *l, struct err e, void *ctx)
 }
 
 struct err
-gate_probe(struct gate *g, const struct destination *d, gate_probed *done, void *ctx)
+gate_probe(struct gate *g, const struct destination *d, const char *person, gate_probed *done, void *ctx)
 {
     struct probe *p = calloc(1, sizeof *p);
     if (p == NULL)
         return err_make(E_MEMORY, "no memory to ask a server");
     *p = (struct probe){done, ctx, NULL};
-    struct err e = link_make(g, g->snapshot, d, NULL, NULL, NULL, probed, p, &p->link);
+    struct err e = link_make(g, g->snapshot, d, NULL, person, NULL, NULL, probed, p, &p->link);
     if (err_failed(e))
         free(p);
     return e;

@@ -122,8 +122,8 @@ may_start(const struct gate *g, const struct route *r)
 }
 
 struct err
-link_make(struct gate *g, struct snapshot *s, const struct destination *d, struct writ *writ, struct session *session, const struct rpc *client,
-          link_ready_fn *on_ready, void *ctx, struct link **out)
+link_make(struct gate *g, struct snapshot *s, const struct destination *d, struct writ *writ, const char *person, struct session *session,
+          const struct rpc *client, link_ready_fn *on_ready, void *ctx, struct link **out)
 {
     struct route *route = gate_route(g, d->id);
     if (route == NULL)
@@ -143,7 +143,7 @@ link_make(struct gate *g, struct snapshot *s, const struct destination *d, struc
     g->links = l;
     struct err e = link_pins_make(l);
     if (!err_failed(e))
-        e = l->transport->start(l);
+        e = link_creds_make(l, person, client);
     if (err_failed(e)) {
         l->state = LINK_DEAD;
         l->on_ready = NULL;
@@ -153,7 +153,8 @@ link_make(struct gate *g, struct snapshot *s, const struct destination *d, struc
     *out = l;
     l->deadline = loop_after(g->config.loop, START_MS, too_slow, l);
     link_ref(l);
-    link_start(l, client);
+    if (!l->awaits_creds)
+        link_start(l, client);
     link_unref(l);
     return err_ok();
 }
@@ -306,37 +307,6 @@ link_received(struct link *l, struct bytes message, struct pending *about)
     arena_free(&a);
 }
 
-/* --------------------------------------------------------------------------------------------------------- secrets */
-
-struct err
-link_secret(struct link *l, const struct secret_use *use, const char *how, struct secret *out)
-{
-    struct secret plain = {NULL, 0};
-    TRY(keys_release(l->gate->config.keys, bytes_str(use->secret), bytes_str(l->destination->id), bytes_str(l->writ->id), &plain));
-    struct buf b = buf_make(65536);
-    if (use->prefix)
-        buf_puts(&b, use->prefix);
-    buf_put(&b, bytes_make(plain.at, plain.n));
-    secret_free(&plain);
-    *out = secret_make(buf_bytes(&b));
-    bool failed = b.failed || out->at == NULL;
-    bytes_wipe(b.at, b.n);
-    buf_free(&b);
-    if (failed)
-        return err_make(E_MEMORY, "no memory for a secret");
-    struct buf m = buf_make(1024);
-    json_member_str(&m, "secret", use->secret);
-    json_member_str(&m, "destination", l->destination->id);
-    json_member_str(&m, "writ", l->writ->id);
-    json_member_str(&m, "use", how);
-    struct audit_event event = {.kind = AUDIT_SECRET, .members = buf_bytes(&m)};
-    struct err e = audit_append(l->gate->config.audit, &event, false, NULL, NULL);
-    buf_free(&m);
-    if (err_failed(e))
-        secret_free(out);
-    return e;
-}
-
 /* ------------------------------------------------------------------------------------------------------------- end */
 
 static void
@@ -362,7 +332,7 @@ link_died(struct link *l, struct err e)
     link_ref(l);
     l->state = LINK_DEAD;
     l->why_dead = e;
-    if (e.code != E_WRIT_ENDED) {
+    if (e.code != E_WRIT_ENDED && e.code != E_CONSENT) {
         l->route->failures++;
         l->route->failed_ns = l->gate->config.env->mono_ns(l->gate->config.env);
         snprintf(l->route->last_error, sizeof l->route->last_error, "%.230s", e.text);
@@ -420,6 +390,7 @@ link_unref(struct link *l)
     snapshot_unref(l->snapshot);
     link_pins_free(l);
     link_lists_free(l);
+    link_creds_free(l);
     arena_free(&l->arena);
     free(l);
     gate_maybe_closed(g);

@@ -9,21 +9,17 @@
 #include "gate/mcp/mcp.h"
 
 #define HEADERS_MAX 40
-#define SECRETS_MAX 4
 
 struct wire {
     struct link *link;
     struct http_stream *streams; /* every POST or GET under way */
     char session[260];           /* the server's Mcp-Session-Id */
-    struct secret secrets[SECRETS_MAX]; /* header values, held as long as the connection */
-    const char *names[SECRETS_MAX];
-    size_t n_secrets;
 };
 
 struct http_stream {
     struct http_stream *next;
     struct wire *wire;
-    struct http_call *call;
+    struct creds_call *call;
     int64_t id;  /* of the pending it is for; 0: none (a notification, GET, DELETE) */
     int status;
     bool events, is_get;
@@ -106,7 +102,7 @@ on_body(struct http_call *c, struct bytes part, void *ctx)
         if (p)
             link_refused(l, p, err_make(E_UPSTREAM, "its answer is larger than allowed or no event stream"));
         if (s->call)
-            http_call_cancel(s->call); /* it may never end */
+            creds_call_cancel(s->call); /* it may never end */
         s->call = NULL;
         release(s, true);
     } else {
@@ -176,7 +172,7 @@ on_error(struct http_call *c, struct err e, void *ctx)
     s->call = NULL;
     struct pending *p = pending_of(s);
     if (p)
-        link_refused(l, p, err_wrap(e, "it could not be asked"));
+        link_refused(l, p, e.code == E_CONSENT ? e : err_wrap(e, "it could not be asked"));
     release(s, true);
     link_unref(l);
 }
@@ -212,7 +208,7 @@ add_protocol(struct wire *w, struct headers *h, struct arena *a, struct pending 
     add(h, "Mcp-Method", method);
     if (d && headers_name(&d->rpc).n)
         add(h, "Mcp-Name", headers_value(a, headers_name(&d->rpc)));
-    return d && d->tool && d->arguments ? headers_params(d->tool, d->arguments, a, h->list, HEADERS_MAX - SECRETS_MAX, &h->n) : err_ok();
+    return d && d->tool && d->arguments ? headers_params(d->tool, d->arguments, a, h->list, HEADERS_MAX, &h->n) : err_ok();
 }
 
 static struct http_stream *
@@ -236,8 +232,6 @@ send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes bo
         add(&h, "Content-Type", BYTES("application/json"));
     add(&h, "Accept", s->is_get ? BYTES("text/event-stream") : BYTES("application/json, text/event-stream"));
     struct err e = add_protocol(w, &h, &a, p, method);
-    for (size_t i = 0; i < w->n_secrets; i++)
-        add(&h, w->names[i], bytes_make(w->secrets[i].at, w->secrets[i].n));
     uint64_t patience = l->destination->call_timeout_ms ? l->destination->call_timeout_ms : 60000;
     bool endless = s->is_get || (p && p->listen);
     struct http_call_request r = {.method = verb,
@@ -249,7 +243,7 @@ send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes bo
                                   .answer_ms = patience,
                                   .body_idle_ms = endless ? UINT64_MAX : patience};
     if (!err_failed(e))
-        e = http_call(l->route->client, &r, &stream_on, s, &s->call);
+        e = creds_call(l->account, &r, &stream_on, s, &s->call);
     arena_free(&a);
     if (err_failed(e)) {
         stream_free(s);
@@ -278,7 +272,7 @@ http_cancel(struct link *l, struct pending *p)
     for (struct http_stream *s = w->streams; s; s = s->next)
         if (s->id == p->id) {
             if (s->call)
-                http_call_cancel(s->call);
+                creds_call_cancel(s->call);
             stream_free(s);
             break;
         }
@@ -304,8 +298,6 @@ wire_over(void *ctx)
 {
     struct wire *w = ctx;
     struct link *l = w->link;
-    for (size_t i = 0; i < w->n_secrets; i++)
-        secret_free(&w->secrets[i]);
     free(w);
     link_stopped(l);
 }
@@ -327,11 +319,9 @@ static void
 say_last(struct wire *w, const char *verb, struct headers *h, struct bytes body)
 {
     static const struct http_call_on on = {.on_end = deleted, .on_error = not_deleted};
-    struct http_call *call;
-    for (size_t i = 0; i < w->n_secrets; i++)
-        add(h, w->names[i], bytes_make(w->secrets[i].at, w->secrets[i].n));
+    struct creds_call *call;
     struct http_call_request r = {.method = verb, .url = w->link->destination->url, .headers = h->list, .n = h->n, .body = body, .no_retry = true};
-    struct err e = http_call(w->link->route->client, &r, &on, NULL, &call);
+    struct err e = creds_call(w->link->account, &r, &on, NULL, &call);
     (void)e;
 }
 
@@ -371,7 +361,7 @@ http_stop(struct link *l)
     while (w->streams) {
         struct http_stream *s = w->streams;
         if (s->call)
-            http_call_cancel(s->call);
+            creds_call_cancel(s->call);
         stream_free(s);
     }
     l->wire = NULL;
@@ -380,39 +370,12 @@ http_stop(struct link *l)
 }
 
 static struct err
-route_client(struct link *l)
-{
-    struct net_tls *tls = NULL;
-    if (l->route->client)
-        return err_ok();
-    if (strncmp(l->destination->url, "https:", 6) == 0)
-        TRY(net_tls_client(l->destination->ca_file, &tls));
-    return http_client_make(l->gate->config.loop, tls, &http_limits_default, &l->route->client);
-}
-
-static struct err
 wire_start(struct link *l)
 {
     struct wire *w = calloc(1, sizeof *w);
     if (w == NULL)
         return err_make(E_MEMORY, "no memory for a connection");
-    struct err e = route_client(l);
-    if (err_failed(e)) {
-        free(w);
-        return e;
-    }
     w->link = l;
-    for (size_t i = 0; i < l->destination->n_secrets && l->writ && !err_failed(e) && w->n_secrets < SECRETS_MAX; i++)
-        if (l->destination->secrets[i].header) {
-            w->names[w->n_secrets] = l->destination->secrets[i].header;
-            e = link_secret(l, &l->destination->secrets[i], "header", &w->secrets[w->n_secrets++]);
-        }
-    if (err_failed(e)) {
-        for (size_t i = 0; i < w->n_secrets; i++)
-            secret_free(&w->secrets[i]);
-        free(w);
-        return e;
-    }
     l->wire = w;
     link_ref(l); /* the transport's own, until link_stopped */
     return err_ok();

@@ -35,7 +35,8 @@ not_spoken(struct link *l, enum era era, struct err why)
     l->route->speaks[era] = SPEAKS_NO;
     if (l->state == LINK_DEAD)
         return;
-    if (why.code == E_CONNECT || why.code == E_TLS || l->asked_both) {
+    bool hopeless = why.code == E_CONNECT || why.code == E_TLS || why.code == E_CONSENT || why.code == E_FORBIDDEN || why.code == E_KEYS;
+    if (hopeless || l->asked_both) {
         l->route->speaks[era] = SPEAKS_UNKNOWN;
         link_fail(l, why);
         return;

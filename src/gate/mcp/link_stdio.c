@@ -282,16 +282,12 @@ cut(struct running *r, const char *why)
 
 /* ---------------------------------------------------------------------------------------------------------- start */
 
-static struct err
+static void
 secret_env(struct link *l, const struct secret_use *use, struct buf *env)
 {
-    struct secret value = {NULL, 0};
-    TRY(link_secret(l, use, "env", &value));
     buf_printf(env, "%s=", use->env);
-    buf_put(env, bytes_make(value.at, value.n));
+    buf_put(env, creds_value(l->account, (size_t)(use - l->destination->secrets)));
     buf_putc(env, 0);
-    secret_free(&value);
-    return err_ok();
 }
 
 static void
@@ -393,9 +389,9 @@ start_child(struct link *l, struct server *v, struct buf *env)
     struct err e = user_of(l->destination, ids, &user);
     if (!err_failed(e))
         plain_env(l->destination, user, env);
-    for (size_t i = 0; i < l->destination->n_secrets && !err_failed(e) && l->writ; i++)
+    for (size_t i = 0; i < l->destination->n_secrets && !err_failed(e); i++)
         if (l->destination->secrets[i].env)
-            e = secret_env(l, &l->destination->secrets[i], env);
+            secret_env(l, &l->destination->secrets[i], env);
     if (!err_failed(e) && env->failed)
         e = err_make(E_LIMIT, "the environment of its server is too large");
     if (err_failed(e)) {

@@ -12,6 +12,7 @@
  *   link.c                 one conversation with one real server: ids, who waits for what, its end
  *   link_start.c           how it begins: era, what the server says of itself
  *   link_lists.c           lists of the server, kept for a hub
+ *   link_creds.c           what it proves itself with; consent.c: a person who must connect an account first
  *   link_pins.c            what that server offers, against its pin
  *   link_stdio.c, link_http.c  its two transports
  *
@@ -49,7 +50,6 @@ struct route {
     char id[65];
     enum era era;           /* it was spoken to in last */
     enum speaks { SPEAKS_UNKNOWN, SPEAKS_YES, SPEAKS_NO } speaks[3]; /* by era */
-    struct http_client *client;
     unsigned servers;       /* processes running */
     unsigned failures;      /* in a row */
     uint64_t failed_ns;     /* when the last one was */
@@ -243,7 +243,6 @@ struct pending {
     struct down *down;
     void (*own)(struct link *l, const struct rpc *answer, struct err e);
     void (*answer)(struct down *d, const struct rpc *answer);
-    struct http_call *http;     /* link_http: the POST it travels on */
     struct http_stream *stream; /* link_http: its reader */
     struct buf message;         /* kept until the link is ready */
     char method_text[64];
@@ -276,6 +275,9 @@ struct link {
     const struct destination *destination;
     struct writ *writ;         /* NULL for a probe */
     struct session *session;   /* NULL for a probe, or when the session has gone */
+    struct creds_account *account;
+    const struct rpc *client; /* of the session: who the client says it is */
+    bool awaits_creds;        /* the transport starts when they are there */
     const struct link_transport *transport;
     void *wire;                /* of the transport */
     enum link_state state;
@@ -298,8 +300,8 @@ struct link {
     void *on_ready_ctx;
 };
 
-/* link_make(g, d, writ, session, info, capabilities, version, on_ready): start talking to the destination. on_ready is called once. */
-struct err link_make(struct gate *g, struct snapshot *s, const struct destination *d, struct writ *writ, struct session *session,
+/* link_make(g, d, writ, person, session, info, capabilities, version, on_ready): start talking to the destination. on_ready is called once. */
+struct err link_make(struct gate *g, struct snapshot *s, const struct destination *d, struct writ *writ, const char *person, struct session *session,
                      const struct rpc *client, link_ready_fn *on_ready, void *ctx, struct link **out) MUST_USE;
 void link_close(struct link *l, const char *why);
 struct link *link_ref(struct link *l);
@@ -310,8 +312,6 @@ void link_notify(struct link *l, struct bytes method, struct bytes params);
 void link_respond(struct link *l, const struct rpc *response, struct bytes id);
 /* link_cancel(l, p, kill): nobody wants the answer any more. ${kill}: also make sure that the work itself stops. */
 void link_cancel(struct link *l, struct pending *p, bool kill);
-/* link_secret(l, use, how, out): release a sealed secret for this connection, with its prefix, and say so on record. */
-struct err link_secret(struct link *l, const struct secret_use *use, const char *how, struct secret *out) MUST_USE;
 /* link_ask(l, method, params, own): the link's own request; ${own} gets the answer, unless the link dies first. */
 struct err
 link_ask(struct link *l, struct bytes method, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e)) MUST_USE;
@@ -320,6 +320,12 @@ void link_now_ready(struct link *l);          /* what the server offers has been
 
 /* link_forget(l, p): its answer is not waited for any more. */
 void link_forget(struct link *l, struct pending *p);
+
+/* link_creds.c: the account it acts as. ${person}: on behalf of, or "". Starts the transport, now or when there is what that needs. */
+struct err link_creds_make(struct link *l, const char *person, const struct rpc *client) MUST_USE;
+void link_creds_free(struct link *l);
+/* consent.c: answer with the way to connect an account; false when there is none. */
+bool consent_answer(struct down *d, struct err e);
 
 /* link_start.c */
 void link_start(struct link *l, const struct rpc *client);

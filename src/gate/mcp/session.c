@@ -198,7 +198,7 @@ ensure_link(struct session *s, const struct rpc *first)
     const struct destination *d = estate_destination(g->snapshot->estate, s->destination);
     if (d == NULL)
         return err_make(E_FORBIDDEN, "there is no such destination for this writ");
-    return link_make(g, g->snapshot, d, s->writ, s, &s->client, link_is_ready, s, &s->link);
+    return link_make(g, g->snapshot, d, s->writ, s->writ->on_behalf_of, s, &s->client, link_is_ready, s, &s->link);
 }
 
 static struct err
