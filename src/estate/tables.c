@@ -262,7 +262,7 @@ static const struct field data_class[] = {
     END};
 const struct table table_class = {"inspection.yaml: each of classes, below its name", data_class};
 
-const struct table *const all_tables[] = {
-    &table_settings,  &table_master,     &table_connect, &table_observe, &table_person, &table_agent, &table_claim, &table_destination,
-    &table_server,    &table_secret, &table_vault, &table_kubernetes, &table_oauth,     &table_limits,  &table_tool,   &table_sink,  &table_task,  &table_any_tool,
-    &table_condition, &table_inspection, &table_found,   &table_class,  NULL};
+const struct table *const all_tables[] = {&table_settings,  &table_master,      &table_connect, &table_observe, &table_person, &table_agent,
+                                          &table_claim,     &table_destination, &table_server,  &table_secret,  &table_vault,  &table_kubernetes,
+                                          &table_oauth,     &table_limits,      &table_tool,    &table_sink,    &table_task,   &table_any_tool,
+                                          &table_condition, &table_inspection,  &table_found,   &table_class,   NULL};

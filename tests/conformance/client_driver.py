@@ -71,7 +71,8 @@ class Run:
         house = self.house
         house.settings(f"connect: {{ listen: 127.0.0.1:{self.port}, client_metadata: {CLIENT_METADATA} }}\n")
         oauth = f"  {self.oauth()}\n  networks: [127.0.0.0/8, \"::1/128\"]\n" if self.scenario.startswith("auth/") else "  networks: [127.0.0.0/8]\n"
-        house.put("destinations/suite.yaml", f"owner: ana\nsensitivity: internal\nintegrity: trusted\nserver:\n  url: {self.server}\n{oauth}")
+        self.destination = (f"owner: ana\nsensitivity: internal\nintegrity: trusted\nserver:\n  url: {self.server}\n{oauth}")
+        house.put("destinations/suite.yaml", self.destination)
         house.task("work", {"suite/*": "{ up_to: irreversible }"})
         house.put("policies/house.cedar", '@id("all") permit (principal, action, resource);\n')
         house.agent("reader", h.READER, ["work"])
@@ -113,11 +114,11 @@ class Run:
         else:
             raise SystemExit("no end of consents")
         tools = found["tools"][:TOOLS_MAX]
-        with open(os.path.join(self.house.top, "tools.json"), "w") as f:
-            json.dump(tools, f)
         out = subprocess.run([h.WRIT, "destination", "pin", "suite", "--yes", "--estate", self.house.estate, "--run-dir", self.house.run],
                              capture_output=True, text=True)
         say(out.stdout[-500:], out.stderr[-500:])
+        effects = "".join(f"  {json.dumps(t['name'])}: {{ effect: read }}\n" for t in tools)
+        self.house.put("destinations/suite.yaml", self.destination + (f"tools:\n{effects}" if tools else ""))
         self.house.api("POST", "/v1/reload")
         return tools
 
@@ -164,7 +165,7 @@ def main():
         return 1
     finally:
         if os.environ.get("WRIT_CONFORMANCE_LOG"):
-            say(open(run.house.log).read()[-2000:] if os.path.exists(run.house.log) else "")
+            say(open(run.house.log).read()[-6000:] if os.path.exists(run.house.log) else "")
         run.house.close()
 
 

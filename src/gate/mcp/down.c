@@ -99,10 +99,10 @@ down_fail(struct down *d, struct err e)
 {
     if (e.code == E_CONSENT && consent_answer(d, e))
         return;
-    int code = e.code == E_WRIT_ENDED                                           ? RPC_WRIT_ENDED
+    int code = e.code == E_WRIT_ENDED                                                                  ? RPC_WRIT_ENDED
                : e.code == E_FORBIDDEN || e.code == E_DENIED || e.code == E_PIN || e.code == E_CONSENT ? RPC_WRIT_REFUSED
-               : e.code == E_LOG || e.code == E_STORE || e.code == E_KEYS       ? RPC_WRIT_DOWN
-                                                                                : RPC_WRIT_UPSTREAM;
+               : e.code == E_LOG || e.code == E_STORE || e.code == E_KEYS                              ? RPC_WRIT_DOWN
+                                                                                                       : RPC_WRIT_UPSTREAM;
     struct buf data = buf_make(1024);
     json_open(&data, '{');
     json_member_str(&data, "code", err_name(e.code));
