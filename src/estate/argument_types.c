@@ -21,14 +21,16 @@ choices_of(const struct json *schema)
     return json_get(schema, "type") == NULL && json_is(list, JSON_ARRAY) ? list : NULL;
 }
 
+/* What stands for the type where none is said: a $ref, or, as some generators write a $ref with a default, the one schema of allOf. */
 static const struct json *
 follow(const struct json *root, const struct json *schema)
 {
     for (int hops = 0; hops < HOPS_MAX; hops++) {
-        const struct json *ref = json_get(schema, "$ref");
-        if (ref == NULL || json_get(schema, "type"))
+        const struct json *ref = json_get(schema, "$ref"), *all = json_get(schema, "allOf");
+        bool one = json_is(all, JSON_ARRAY) && all->count == 1;
+        if ((ref == NULL && !one) || json_get(schema, "type"))
             return schema;
-        schema = schema_target(root, ref);
+        schema = ref ? schema_target(root, ref) : all->child;
     }
     return NULL;
 }
