@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "../unit/pins.h"
 #include "decide/decide.h"
 
 #define ROUNDS 200
@@ -41,7 +42,7 @@ pin(const char *dir, const char *destination)
         b.n = fread(to, 1, (size_t)8 << 20, f);
     if (f)
         fclose(f);
-    bool ok = b.n && !err_failed(json_parse(&a, buf_bytes(&b), NULL, &tools)) && !err_failed(pin_write(dir, destination, BYTES("bench 1"), tools));
+    bool ok = b.n && !err_failed(json_parse(&a, buf_bytes(&b), NULL, &tools)) && !err_failed(pin_tools(dir, destination, tools));
     arena_free(&a);
     buf_free(&b);
     return ok;
