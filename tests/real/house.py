@@ -254,8 +254,8 @@ class Lines:
         params = dict(params or {})
         meta = dict(meta or {})
         if self.modern:
-            meta |= {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
-                     "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"}}
+            meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
+                    "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"}} | meta
         if meta:
             params["_meta"] = meta
         self.send({"jsonrpc": "2.0", "id": self.next, "method": method, "params": params})

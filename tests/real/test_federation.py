@@ -437,6 +437,27 @@ def test_a_request_state_is_for_its_server_alone(house):
         lines.close()
 
 
+def test_a_task_belongs_to_its_server(house):
+    """A server cannot give out a handle of another's: whatever it says, it is its own."""
+    lines = Lines(house, None, modern=True)
+    capable = {META + "clientCapabilities": {"extensions": {META + "tasks": {}}}}
+    ask = lambda method, **params: lines.ask(method, params, capable)
+    try:
+        whole(lines)
+        assert META + "tasks" in lines.ask("server/discover")["result"]["capabilities"]["extensions"]
+        assert ask("tools/call", name="bank__task", arguments={})["result"]["taskId"] == "bank__t-1"
+        assert ask("tools/call", name="evil__task", arguments={})["result"]["taskId"] == "evil__bank__t-1"
+        done = ask("tasks/get", taskId="bank__t-1")["result"]
+        assert done["taskId"] == "bank__t-1" and done["result"]["content"][0]["uri"] in ("own://bank", "writ:bank:own://bank")
+        assert ask("tasks/get", taskId="evil__bank__t-1")["result"]["result"]["content"][0]["uri"].endswith("own://evil")
+        assert ask("tasks/get", taskId="bank__t-2")["error"]["code"] == -32602
+        for stolen in ("t-1", "nobody__t-1", "evil__t-1"):
+            answer = ask("tasks/get", taskId=stolen)
+            assert "error" in answer, answer
+    finally:
+        lines.close()
+
+
 def test_changes_of_all_are_told_once(house):
     lines = Lines(house, None)
     try:

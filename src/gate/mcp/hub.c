@@ -212,8 +212,9 @@ static void
 tell_changes(void *ctx)
 {
     struct hub *h = ctx;
+    struct session *s = session_ref(h->session);
     h->tell = NULL;
-    for (size_t k = 0; k < HUB_LISTS; k++) {
+    for (size_t k = 0; k < HUB_LISTS && !s->ended; k++) {
         struct buf b = buf_make(256);
         if (!h->changed[k])
             continue;
@@ -226,6 +227,7 @@ tell_changes(void *ctx)
         }
         buf_free(&b);
     }
+    session_unref(s);
 }
 
 void

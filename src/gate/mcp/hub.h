@@ -162,6 +162,9 @@ struct part *hub_part(struct work *w, struct member *m);
 void hub_ask(struct part *p, struct bytes text);
 void hub_part_drop(struct part *p);
 void hub_filled(struct work *w);
+/* hub_hold, hub_release: while what is called might end the work. */
+void hub_hold(struct work *w);
+void hub_release(struct work *w);
 /* hub_settle(w): has anyone to be waited for still? */
 void hub_settle(struct work *w);
 /* hub_work_end(w): ${w} is over; parts that are open go on with nobody waiting, or are dropped. */

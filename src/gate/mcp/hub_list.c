@@ -602,11 +602,14 @@ static void
 try_again(void *ctx)
 {
     struct hub *h = ctx;
+    struct session *s = session_ref(h->session);
     h->retry = NULL;
     bool any = false;
     struct work *w = hub_work(h, NULL);
-    if (w == NULL)
+    if (w == NULL) {
+        session_unref(s);
         return;
+    }
     w->answer = heard;
     w->settled = all_heard;
     for (size_t i = 0; i < h->n && !w->over; i++) {
@@ -619,6 +622,7 @@ try_again(void *ctx)
     hub_filled(w);
     if (any)
         hub_retry(h);
+    session_unref(s);
 }
 
 void

@@ -166,14 +166,14 @@ acknowledge(struct work *w)
     json_close(&b, '}');
     json_close(&b, '}');
     json_close(&b, '}');
-    w->busy++;
+    hub_hold(w);
     say(w, &b);
-    for (size_t i = 0; i < l->n_held && !w->over; i++)
+    for (size_t i = 0; !w->over && i < l->n_held; i++)
         say(w, &l->held[i]);
-    for (size_t k = 0; k < HUB_LISTS && !w->over; k++)
+    for (size_t k = 0; !w->over && k < HUB_LISTS; k++)
         if (l->due[k])
             tell_change(w, k);
-    w->busy--;
+    hub_release(w);
 }
 
 /* The client's own words for what a member accepted: others it did not ask for are not in the acknowledgment. */
@@ -264,7 +264,7 @@ ended(struct part *p, struct bytes message)
 void
 hub_listen_changed(struct hub *h, enum hub_list kind)
 {
-    for (struct work *w = h->works, *next; w; w = next) {
+    for (struct work *w = h->works, *next; w && !h->session->ended; w = next) {
         next = w->next;
         if (w->listening == NULL || !w->listening->wants[kind])
             continue;
@@ -278,7 +278,7 @@ hub_listen_changed(struct hub *h, enum hub_list kind)
 void
 hub_listen_again(struct member *m)
 {
-    for (struct work *w = m->hub->works, *next; w; w = next) {
+    for (struct work *w = m->hub->works, *next; w && !m->hub->session->ended; w = next) {
         bool open = false;
         next = w->next;
         for (const struct part *p = w->parts; p; p = p->next)

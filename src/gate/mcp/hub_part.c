@@ -48,9 +48,16 @@ part_free(struct part *p)
     free(p);
 }
 
-static void
-work_free(struct work *w)
+void
+hub_hold(struct work *w)
 {
+    w->busy++;
+}
+
+void
+hub_release(struct work *w)
+{
+    w->busy--;
     if (w->over && w->busy == 0)
         free(w);
 }
@@ -80,8 +87,9 @@ deadline_over(void *ctx)
 {
     struct work *w = ctx;
     uint64_t now = hub_now_ms(w->hub);
+    struct session *s = session_ref(w->hub->session);
     w->deadline = NULL;
-    w->busy++;
+    hub_hold(w);
     for (struct part *p = w->parts; p; p = p->next) {
         if (!p->open || p->until_ms == 0 || p->until_ms > now)
             continue;
@@ -91,8 +99,8 @@ deadline_over(void *ctx)
     }
     arm(w);
     hub_settle(w);
-    w->busy--;
-    work_free(w);
+    hub_release(w);
+    session_unref(s);
 }
 
 static void
@@ -114,8 +122,7 @@ hub_filled(struct work *w)
         arm(w);
         hub_settle(w);
     }
-    w->busy--;
-    work_free(w);
+    hub_release(w);
 }
 
 void
@@ -147,7 +154,9 @@ hub_work_end(struct work *w, bool drop)
     buf_free(&w->name);
     if (w->forget)
         w->forget(w);
-    work_free(w);
+    w->forget = NULL;
+    hub_hold(w);
+    hub_release(w); /* freed by the last that holds it */
 }
 
 /* --------------------------------------------------------------------------------------------------- the face of a part */
@@ -180,13 +189,11 @@ part_over(struct part *p, struct bytes message)
     if (w == NULL) {
         unawaited(p, message);
     } else {
-        w->busy++;
+        hub_hold(w);
         w->answer(p, message); /* may end the work, and the part with it */
-        w->busy--;
         if (!w->over)
             hub_settle(w);
-        else
-            work_free(w);
+        hub_release(w);
     }
     session_unref(s);
 }
