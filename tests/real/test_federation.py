@@ -11,10 +11,11 @@ import time
 
 import pytest
 
-from house import DEADLINE, READER, Endpoint, House, Lines, for_everyone, free_port
+from house import DEADLINE, READER, Endpoint, House, Lines, free_port
 from member import LONG, TOOLS as OFFERED
 
-MEMBER = for_everyone(os.path.join(os.path.dirname(os.path.abspath(__file__)), "member.py"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+MEMBER, EVIL = os.path.join(HERE, "member.py"), os.path.join(HERE, "evil.py")
 READ = "{ effect: read }"
 META = "io.modelcontextprotocol/"
 TOOLS = [t["name"] for t in OFFERED]
@@ -513,6 +514,63 @@ def test_one_stream_listens_to_all(house):
         assert words(lines.call("bank__whoami")) == "bank whoami"
     finally:
         lines.close()
+
+
+# ------------------------------------------------------------------------------------------------------------ bad neighbours
+
+MISCHIEF = ("garbage", "binary", "duplicate-key", "wrong-id", "text-id", "both", "result-null", "error-forged", "error-wraps", "huge", "deep", "forged-notes",
+            "changes-flood", "asks-flood", "notes-flood", "exit-mid", "endless-line", "never", "two-answers", "start-exit", "start-garbage", "start-silent",
+            "start-changed", "start-twice", "start-cursor-loop")
+
+
+def test_bad_neighbours_harm_nobody():
+    """Every misbehaviour of evil.py at one address at once, beside an honest server; all look honest when they are pinned."""
+    h, lines, asked = House(), None, []
+    tools = {t: READ for t in ("echo", "count", "read", "list", "hidden")}
+    try:
+        h.destination("good", {"command": [sys.executable, EVIL, "honest"]}, {})
+        h.task("work", {})
+        h.agent("reader", READER, ["work"])
+        h.start()
+        h.pin("good")
+        h.destination("good", {"command": [sys.executable, EVIL, "honest"]}, tools)
+        for mode in MISCHIEF:
+            h.destination(mode, {"command": [sys.executable, EVIL, mode]}, tools, more="limits: { call_timeout: 5s }\n")
+            h.pin_like(mode, "good")
+        h.task("work", {f"{n}/echo": "{}" for n in ("good", *MISCHIEF)})
+        h.api("POST", "/v1/reload", {})
+        lines = Lines(h, None)
+        until_there(lines, "good__echo")
+        waiting = {lines.request("tools/call", {"name": f"{mode}__echo", "arguments": {"text": "hello"}}): mode for mode in MISCHIEF if mode != "start-silent"}
+        honest = lambda text: words(lines.call("good__echo", text=text)) == json.dumps({"text": text}, separators=(",", ":"))
+        assert honest("meanwhile")
+        answers = {}
+        while waiting.keys() - answers.keys():
+            m = lines.notes.pop(0) if lines.notes else lines.receive()
+            if "method" in m:
+                asked.append(m)
+            else:
+                answers[m["id"]] = m
+        answers = {mode: answers[i] for i, mode in waiting.items()}
+        assert honest("afterwards")
+        assert "good__echo" in [t["name"] for t in lines.ask("tools/list")["result"]["tools"]]
+        assert answers["error-forged"]["error"]["code"] == -32603, "nobody speaks in Writ's name"
+        assert answers["start-changed"]["error"]["code"] == 4030, "it is not as it was pinned"
+        for mode in ("garbage", "binary", "duplicate-key", "both", "deep", "exit-mid", "endless-line", "start-exit", "start-garbage", "never", "wrong-id"):
+            assert answers[mode]["error"]["code"] == 5020, (mode, answers[mode])
+        questions = [n["id"] for n in asked + lines.notes if n.get("method") == "sampling/createMessage"]
+        assert len(set(questions)) == len(questions), "questions have ids of their own"
+        assert h.process.poll() is None
+        assert "runtime error" not in h.said() and "AddressSanitizer" not in h.said()
+    finally:
+        if lines:
+            lines.close()
+        h.close()
+
+
+def until_there(lines, name):
+    lines.start()
+    until(lines, lambda r: name in [t["name"] for t in r["tools"]])
 
 
 # -------------------------------------------------------------------------------------------------------------------- HTTP

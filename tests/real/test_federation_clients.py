@@ -11,12 +11,12 @@ import tempfile
 
 import pytest
 
-from house import DEADLINE, FILES_SERVER, IS_ROOT, MODULES, NODE, READER, WRIT, House, for_everyone, free_port, script
+from house import DEADLINE, FILES_SERVER, IS_ROOT, MODULES, NODE, READER, WRIT, House, free_port, script
 from test_federation import MEMBER, control
 from test_protocol import CLIENTS, LEGACY, READ, pin_patiently, python_lacks
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PYTHON_SERVER = for_everyone(os.path.join(HERE, "python_server.py"))
+PYTHON_SERVER = os.path.join(HERE, "python_server.py")
 MEMORY_SERVER = os.path.join(MODULES, "@modelcontextprotocol/server-memory/dist/index.js")
 EVERYTHING = os.path.join(MODULES, "@modelcontextprotocol/server-everything/dist/index.js")
 PROOFS = {  # client, transport, with a server that never answers
