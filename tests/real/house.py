@@ -298,7 +298,7 @@ class Endpoint:
 
     def __init__(self, house, agent="reader", task="work", uid=READER, **more):
         user = {"user": uid, "group": uid, "extra_groups": []} if IS_ROOT else {}
-        self.process = subprocess.Popen(["sleep", "1000"], cwd="/", **user)
+        self.process = subprocess.Popen(["sleep", "100000"], cwd="/", **user)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port, self.secret, self.uid = self.listener.getsockname()[1], os.urandom(16).hex(), uid
         self.life = unix_socket(os.path.join(house.run, "run.sock"), socket.SOCK_SEQPACKET)

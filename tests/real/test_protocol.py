@@ -156,7 +156,7 @@ FIXTURE_STEPS = {
     "_meta": call("meta", meta={"example.com/trace": {"id": 7}}),
     "cancelled before": call("cancelled"),
     "cancel": call("wait", arguments={"ms": 20000}, abort_ms=400),
-    "pause": {"op": "wait", "ms": 150},
+    "pause": {"op": "wait", "ms": 300},
     "cancelled after": call("cancelled"),
     "prompts not granted": {"op": "prompts"},
 }
@@ -170,7 +170,7 @@ LEGACY_STEPS = {
     "bad argument": call("say", arguments={"text": 7}),
     "cancelled before": call("cancelled"),
     "cancel": call("wait", arguments={"ms": 20000}, abort_ms=400),
-    "pause": {"op": "wait", "ms": 150},
+    "pause": {"op": "wait", "ms": 300},
     "cancelled after": call("cancelled"),
 }
 OLD_ONLY = {"ping": {"op": "ping"}, "set level": {"op": "level", "level": "error"}}
@@ -317,13 +317,9 @@ def check_cancel(c, key):
 
 
 def check_asked(wanted):
+    """By a request in the older era, by a result that asks in the newer one; the gateway goes between."""
     def check(c, key):
-        if c.era == LEGACY:
-            assert wanted.items() <= json.loads(c.text(key)).items()
-        else:  # 2026-07-28 has no requests from the server; the gateway answers for the client, and the server says that it failed
-            outcome = c.all[key]
-            assert "error" in outcome or outcome["ok"].get("isError"), outcome
-            assert "cannot be asked" in json.dumps(outcome), outcome
+        assert wanted.items() <= json.loads(c.text(key)).items()
     return check
 
 

@@ -168,18 +168,6 @@ refuse_arguments(struct down *d, struct bytes name, struct err e)
 /* -------------------------------------------------------------------------------------------------------- sending */
 
 static void
-deadline_over(void *ctx)
-{
-    struct down *d = ctx;
-    d->deadline = NULL;
-    down_ref(d);
-    call_over(d, "timeout", 0);
-    down_fail(d, err_make(E_TIMEOUT, "%s did not answer within %llu s", d->session->destination,
-                          (unsigned long long)(d->destination->call_timeout_ms / 1000)));
-    down_unref(d);
-}
-
-static void
 send_on(struct down *d)
 {
     struct session *s = d->session;
@@ -189,6 +177,11 @@ send_on(struct down *d)
     struct err e = writ_alive(s->gate->config.writs, s->writ, s->gate->snapshot->estate, s->destination);
     if (!err_failed(e) && l == NULL)
         e = err_make(E_UPSTREAM, "the server ended");
+    if (!err_failed(e) && park_resume(d)) {
+        if (d->destination->call_timeout_ms && !d->answered)
+            down_deadline(d, d->destination->call_timeout_ms);
+        return;
+    }
     struct buf params = buf_make(MESSAGE_MAX + 65536);
     if (!err_failed(e)) {
         params_translate(&params, l, d, d->arguments ? d->arguments->raw : (struct bytes){NULL, 0});
@@ -201,7 +194,34 @@ send_on(struct down *d)
         return;
     }
     if (d->destination->call_timeout_ms && !d->answered)
-        d->deadline = loop_after(s->gate->config.loop, d->destination->call_timeout_ms, deadline_over, d);
+        down_deadline(d, d->destination->call_timeout_ms);
+}
+
+static void
+record_answers(struct down *d)
+{
+    struct buf m = buf_make(4096);
+    put_who(&m, d);
+    json_member_str(&m, "decision", "answered");
+    json_member_text(&m, "tool", bytes_sub(json_text(d->rpc.params, "name"), 0, 200));
+    struct audit_event event = {.kind = AUDIT_DECISION, .members = buf_bytes(&m)};
+    event.said[0] = (struct audit_said){"input_responses", d->more};
+    event.n_said = 1;
+    struct err e = audit_append(d->session->gate->config.audit, &event, false, NULL, NULL);
+    (void)e; /* writ_alive refuses what follows when the log is down */
+    buf_free(&m);
+}
+
+void
+call_again(struct down *d)
+{
+    record_answers(d);
+    if (d->session->link && !link_tool_verified(d->session->link, d->tool)) {
+        call_over(d, "not_sent", 0);
+        down_fail(d, err_make(E_PIN, "the tool is not as it was pinned; a person must look at the change"));
+        return;
+    }
+    send_on(d);
 }
 
 struct recorded {
@@ -392,6 +412,10 @@ call_answer(struct down *d, const struct rpc *answer)
         const struct json *code = json_get(answer->error, "code");
         struct bytes text = json_text(answer->error, "message");
         call_over(d, "error", answer->root->raw.n);
+        if (asks_by_error(d, answer->error)) {
+            buf_free(&b);
+            return;
+        }
         buf_printf(&b, "%.*s", BYTES_CUT(text, 4000));
         if (b.n == 0)
             buf_puts(&b, "the server failed without saying how");
@@ -413,11 +437,11 @@ call_answer(struct down *d, const struct rpc *answer)
         down_fail(d, err_make(E_UPSTREAM, "the server made a task whose handle cannot be kept"));
         return;
     }
-    call_over(d, asks ? "input_required" : task ? "task" : json_is(failed, JSON_BOOL) && failed->truth ? "tool_error" : "ok", answer->root->raw.n);
     if (asks && s->era == ERA_LEGACY) {
-        down_error(d, RPC_MISSING_CAPABILITY, "the tool needs an input that this protocol revision cannot ask for", (struct bytes){NULL, 0});
+        asks_by_result(d, answer->result);
         return;
     }
+    call_over(d, asks ? "input_required" : task ? "task" : json_is(failed, JSON_BOOL) && failed->truth ? "tool_error" : "ok", answer->root->raw.n);
     struct buf b = buf_make(RESULT_MAX);
     result_translate(&b, s, answer->result, false);
     if (b.failed)
@@ -439,33 +463,36 @@ grant_names(const struct down *d, struct bytes name)
     return false;
 }
 
-/* What the conditions of @resources and @prompts are about: the uri or the name of the request. NULL for lists, which name neither. */
 static struct json *
-gate_arguments(struct down *d)
+named_arguments(struct down *d, const char *key, const struct json *value)
 {
-    struct json *v, *made = NULL;
-    const char *key = "uri";
-    if ((v = rpc_param(&d->rpc, key)) == NULL)
-        v = rpc_param(&d->rpc, key = "name");
-    if (!json_is(v, JSON_STRING))
+    struct json *made = NULL;
+    if (!json_is(value, JSON_STRING))
         return NULL;
     struct buf b = buf_make(65536);
     json_open(&b, '{');
-    json_member_raw(&b, key, v->raw);
+    json_member_raw(&b, key, value->raw);
     json_close(&b, '}');
     struct bytes text = b.failed ? (struct bytes){NULL, 0} : arena_copy(&d->arena, buf_bytes(&b));
     buf_free(&b);
     return text.at && !err_failed(json_parse(&d->arena, text, NULL, &made)) ? made : NULL;
 }
 
-bool
-call_gate_allows(struct down *d, const char *name)
+/* What the conditions of @resources and @prompts are about: the uri or the name of the request. NULL for lists, which name neither. */
+static struct json *
+gate_arguments(struct down *d)
+{
+    const struct json *ref = rpc_param(&d->rpc, "ref"), *from = ref ? ref : d->rpc.params; /* ref: completion/complete */
+    const char *key = json_get(from, "uri") ? "uri" : "name";
+    return named_arguments(d, key, json_get(from, key));
+}
+
+static bool
+gate_allows(struct down *d, const char *name, struct json *arguments)
 {
     struct gate *g = d->session->gate;
-    if (!prepare(d))
-        return false;
     struct call call = as_call(d, bytes_str(name));
-    call.arguments = gate_arguments(d);
+    call.arguments = arguments;
     decide(d->snapshot, &call, g->scratch, &d->arena, &d->decision);
     struct err e = writ_count(g->config.writs, d->session->writ, d->decision.outcome == OUTCOME_ALLOW);
     if (!err_failed(e))
@@ -477,4 +504,18 @@ call_gate_allows(struct down *d, const char *name)
     if (d->decision.outcome == OUTCOME_ALLOW)
         writ_saw(g->config.writs, d->session->writ, d->destination);
     return d->decision.outcome == OUTCOME_ALLOW;
+}
+
+bool
+call_gate_allows(struct down *d, const char *name)
+{
+    return prepare(d) && gate_allows(d, name, gate_arguments(d));
+}
+
+bool
+call_gate_allows_uri(struct down *d, const struct json *uri)
+{
+    if (d->snapshot == NULL && !prepare(d))
+        return false;
+    return gate_allows(d, "@resources", named_arguments(d, "uri", uri));
 }

@@ -4,6 +4,8 @@
 
 #include "gate/mcp/mcp.h"
 
+#define ASKED_MS 600000 /* a person may think so long about what the server asks */
+
 struct down *
 down_make(struct session *s, const struct down_face *face, void *face_ctx, struct arena *a, const struct rpc *rpc)
 {
@@ -64,6 +66,7 @@ down_finish(struct down *d, struct buf *message)
     buf_free(message);
     if (d->pending)
         link_cancel(s->link, d->pending, false);
+    asks_over(d);
     hub_over(d);
     running_ended(s->gate->config.writs, &d->running);
     if (d->at) {
@@ -109,6 +112,52 @@ down_fail(struct down *d, struct err e)
     json_close(&data, '}');
     down_error(d, code, e.text, buf_bytes(&data));
     buf_free(&data);
+}
+
+static void
+late(void *ctx)
+{
+    struct down *d = ctx;
+    d->deadline = NULL;
+    down_ref(d);
+    call_over(d, "timeout", 0);
+    down_fail(d, err_make(E_TIMEOUT, "%s did not answer within %llu s", d->session->destination, (unsigned long long)(d->deadline_ms / 1000)));
+    down_unref(d);
+}
+
+void
+down_deadline(struct down *d, uint64_t ms)
+{
+    if (d->deadline)
+        loop_cancel(d->deadline);
+    d->deadline_ms = ms;
+    d->deadline = loop_after(d->session->gate->config.loop, ms, late, d);
+}
+
+static void
+nobody(void *ctx)
+{
+    struct down *d = ctx;
+    d->deadline = NULL;
+    down_ref(d);
+    call_over(d, "timeout", 0);
+    down_fail(d, err_make(E_TIMEOUT, "nobody answered within %d minutes what the server asked", ASKED_MS / 60000));
+    down_unref(d);
+}
+
+void
+down_wait(struct down *d)
+{
+    if (d->deadline)
+        loop_cancel(d->deadline);
+    d->deadline = loop_after(d->session->gate->config.loop, ASKED_MS, nobody, d);
+}
+
+void
+down_go_on(struct down *d)
+{
+    if (!d->answered)
+        down_deadline(d, d->deadline_ms ? d->deadline_ms : PASS_MS);
 }
 
 void

@@ -43,6 +43,8 @@ link_forget(struct link *l, struct pending *p)
             *at = p->next;
             break;
         }
+    if (p->parked)
+        park_forgotten(p->parked);
     if (p->down) {
         p->down->pending = NULL;
         down_unref(p->down);
@@ -60,8 +62,8 @@ send_pending(struct link *l, struct pending *p)
 }
 
 /* The link's own request (discover, initialize, tools/list). */
-struct err
-link_ask(struct link *l, struct bytes method, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e))
+static struct err
+ask(struct link *l, struct bytes method, struct bytes params, bool listen, void (*own)(struct link *l, const struct rpc *answer, struct err e))
 {
     struct pending *p = pending_make(l, method);
     if (p == NULL)
@@ -69,6 +71,7 @@ link_ask(struct link *l, struct bytes method, struct bytes params, void (*own)(s
     char id[24];
     snprintf(id, sizeof id, "%lld", (long long)p->id);
     p->own = own;
+    p->listen = listen;
     rpc_put_request(&p->message, bytes_str(id), p->method, params);
     if (p->message.failed) {
         link_forget(l, p);
@@ -76,6 +79,18 @@ link_ask(struct link *l, struct bytes method, struct bytes params, void (*own)(s
     }
     send_pending(l, p);
     return err_ok();
+}
+
+struct err
+link_ask(struct link *l, struct bytes method, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e))
+{
+    return ask(l, method, params, false, own);
+}
+
+struct err
+link_listen(struct link *l, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e))
+{
+    return ask(l, BYTES("subscriptions/listen"), params, true, own);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- start */
@@ -101,6 +116,7 @@ link_now_ready(struct link *l)
         fn(l, err_ok(), l->on_ready_ctx);
     if (l->state == LINK_READY && l->transport->ready)
         l->transport->ready(l);
+    watch(l);
     link_unref(l);
 }
 
@@ -178,6 +194,7 @@ link_request(struct link *l, struct down *d, struct bytes params, void (*answer)
         link_forget(l, p);
         return err_make(E_LIMIT, "the request is too large to be sent on");
     }
+    logs_ask(l, d);
     p->down = down_ref(d);
     p->answer = answer;
     p->changes = l->changes;
@@ -253,6 +270,12 @@ received_response(struct link *l, const struct rpc *m)
         own(l, m, err_ok());
         return;
     }
+    if (p->down == NULL) {
+        if (p->parked)
+            park_answered(p->parked, m);
+        link_forget(l, p);
+        return;
+    }
     struct down *d = down_ref(p->down);
     void (*answer)(struct down *, const struct rpc *) = p->answer;
     unsigned changes = p->changes;
@@ -300,8 +323,8 @@ link_received(struct link *l, struct bytes message, struct pending *about)
             link_lists_noted(l, m.method);
             link_pins_noted(l, m.method);
         }
-        if (l->session && l->state == LINK_READY)
-            session_from_server(l->session, d, &m);
+        if (!watch_noted(l, about, &m) && l->session && l->state == LINK_READY)
+            session_from_server(l->session, d, about ? about->parked : NULL, &m);
     }
     link_unref(l);
     arena_free(&a);
@@ -338,6 +361,9 @@ link_died(struct link *l, struct err e)
         snprintf(l->route->last_error, sizeof l->route->last_error, "%.230s", e.text);
     }
     link_start_died(l);
+    if (l->watch_due)
+        loop_cancel(l->watch_due);
+    l->watch_due = NULL;
     if (l->deadline)
         loop_cancel(l->deadline);
     l->deadline = NULL;
@@ -391,6 +417,7 @@ link_unref(struct link *l)
     link_pins_free(l);
     link_lists_free(l);
     link_creds_free(l);
+    watch_free(l);
     arena_free(&l->arena);
     free(l);
     gate_maybe_closed(g);

@@ -233,7 +233,7 @@ send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes bo
     add(&h, "Accept", s->is_get ? BYTES("text/event-stream") : BYTES("application/json, text/event-stream"));
     struct err e = add_protocol(w, &h, &a, p, method);
     uint64_t patience = l->destination->call_timeout_ms ? l->destination->call_timeout_ms : 60000;
-    bool endless = s->is_get || (p && p->listen);
+    bool endless = s->is_get || (p && (p->listen || p->down)); /* a request of the client has a deadline of its own */
     struct http_call_request r = {.method = verb,
                                   .url = l->destination->url,
                                   .headers = h.list,

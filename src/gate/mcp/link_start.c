@@ -158,9 +158,9 @@ keep_client(struct link *l, const struct rpc *client)
 {
     if (client == NULL)
         return;
-    if (rpc_meta(client, META_VERSION)) {
+    if (rpc_meta(client, META_VERSION)) { /* what it can do it says with each request; what can be asked across the eras is promised here (park.c) */
         l->client_info = keep(l, rpc_meta(client, META_CLIENT), JSON_OBJECT);
-        l->client_capabilities = keep(l, rpc_meta(client, META_CAPABILITIES), JSON_OBJECT);
+        l->client_capabilities = BYTES("{\"sampling\":{},\"elicitation\":{\"form\":{},\"url\":{}},\"roots\":{}}");
         return;
     }
     l->client_info = keep(l, rpc_param(client, "clientInfo"), JSON_OBJECT);

@@ -4,7 +4,9 @@
  *   http_face.c, lines.c   frame: bytes of a client → one struct down for each request
  *   session.c, down.c      what a client's conversation is; one request of it on its way
  *   methods.c              the table of methods, and what is passed on
- *   notes.c                what belongs to no request: notifications, and what the server asks the client
+ *   notes.c                what belongs to no request: notifications
+ *   asks.c, park.c         what a server asks its client, in the same era and across
+ *   listen.c, logs.c       subscriptions and log messages, in the same era and across
  *   tasks.c                handles of work that goes on after its call
  *   headers.c              headers that say again what stands in the body
  *   call.c, list.c         tools/call decided; lists filtered
@@ -40,6 +42,8 @@ enum era { ERA_UNKNOWN, ERA_LEGACY, ERA_MODERN };
 #define MESSAGE_MAX ((size_t)4 << 20)   /* one JSON-RPC message, either way */
 #define RESULT_MAX ((size_t)16 << 20)   /* one message of a server; a destination may set less */
 #define SESSIONS_MAX 10000
+#define PASS_MS 60000                   /* for what is passed on without being a call */
+#define WATCHED_MAX 64                  /* resources that a client of the older era may subscribe to at a server of the newer one */
 #define BACKS_MAX 64                    /* requests of the server that wait for the client */
 #define SESSIONS_OF_WRIT_MAX 32         /* then the one that is unused for longest makes room */
 #define DOWNS_MAX 256                   /* requests under way in one session */
@@ -110,13 +114,12 @@ struct session {
     void *owner;  /* the struct lines or struct endpoint it belongs to */
     bool lines;   /* it is a struct lines */
     void *stream; /* HTTP, legacy: the open GET stream */
-    struct back { /* the server's requests that the client is to answer */
-        struct back *next;
-        int64_t id;
-        struct buf upstream_id;
-    } *backs;
+    struct back *backs; /* asks.c: the server's requests that the client is to answer */
     size_t n_backs;
     int64_t next_back;
+    struct parked *parked; /* park.c: calls that wait for the client to come back with answers */
+    size_t n_parked;
+    char level[16]; /* logs.c: what a client of the older era set, or empty */
     struct handle *handles; /* tasks.c: of tasks that its calls made */
     size_t n_handles;
     struct arena keep;
@@ -142,7 +145,7 @@ void session_take(struct session *s, struct down *d);
 /* session_note(s, rpc): a notification or a response of the client. */
 void session_note(struct session *s, const struct rpc *rpc);
 /* What a link hands up. */
-void session_from_server(struct session *s, struct down *about, const struct rpc *rpc);
+void session_from_server(struct session *s, struct down *about, struct parked *parked, const struct rpc *rpc);
 void session_link_died(struct session *s, struct err e);
 /* session_tell(s, about, message): to the client, on the stream of ${about} or wherever it listens. */
 void session_tell(struct session *s, struct down *about, struct bytes message);
@@ -168,6 +171,10 @@ struct down {
     struct decision decision;
     uint64_t began_ns;
     struct timer *deadline;
+    uint64_t deadline_ms;
+    struct bridge *bridge;       /* asks.c */
+    struct bytes more;           /* members for the end of its params, each behind a comma: what the client answered */
+    struct listening *listening; /* listen.c */
     struct work *work; /* at the members of a hub */
     bool uris_asked;   /* … once */
     bool looking; /* waits for a look at what the server offers */
@@ -186,6 +193,43 @@ void down_finish(struct down *d, struct buf *message);
 /* down_left(d): the client went away; a modern request is cancelled by it, a legacy one goes on without an audience. */
 void down_left(struct down *d);
 
+/* down_deadline(d, ms): from now on; then it fails. down_wait(d): a person is asked meanwhile. down_go_on(d): no longer. */
+void down_deadline(struct down *d, uint64_t ms);
+void down_wait(struct down *d);
+void down_go_on(struct down *d);
+
+/* asks.c: what a server asks the client. asks_by_result(d, result): input_required for a client of the older era; ${d} is answered later. */
+void asks_from_server(struct session *s, struct down *about, struct parked *parked, const struct rpc *m);
+void asks_answered(struct session *s, const struct rpc *m);
+void asks_withdrawn(struct session *s, const struct rpc *m);
+void asks_by_result(struct down *d, const struct json *result);
+/* asks_by_error(d, error): an error of the older era that the newer one says otherwise; false: it goes on as it is. */
+bool asks_by_error(struct down *d, const struct json *error);
+void asks_over(struct down *d);
+void asks_end(struct session *s);
+const char *asks_capability(struct bytes method);
+bool asks_can(const struct json *capabilities, struct bytes method, const struct json *params);
+
+/* park.c: a call whose server asks a client of the newer era. park, park_more: false when it cannot be. */
+bool park(struct down *d, const struct rpc *m);
+bool park_more(struct parked *p, const struct rpc *m);
+struct parked *park_only(const struct session *s); /* the one that its server still works on, when there is exactly one */
+/* park_resume(d): is it the client that comes back? Then ${d} has taken the call's place, or was answered. */
+bool park_resume(struct down *d);
+void park_answered(struct parked *p, const struct rpc *m);
+void park_forgotten(struct parked *p);
+void park_end(struct session *s);
+
+/* logs.c. logs_level: false when there is no such level. logs_for: whose message it is, or NULL. */
+bool logs_level(struct session *s, struct bytes level);
+void logs_ask(struct link *l, const struct down *d);
+struct down *logs_for(const struct session *s, struct down *about, const struct rpc *m);
+
+/* listen.c: the client's subscriptions/listen; what an older server tells to those that listen; its end when the session ends. */
+void listen_take(struct down *d);
+void listen_note(struct session *s, const struct rpc *m);
+bool listen_over(struct down *d);
+
 /* methods.c: is there such a method in the session's era? method_take: do what it asks; it is known and the link is ready. */
 bool method_known(const struct session *s, struct bytes name);
 void method_take(struct down *d);
@@ -197,6 +241,7 @@ void method_answer(struct down *d, const struct rpc *answer);
 void tasks_take(struct down *d);
 /* tasks_made(d, result): a call's result is a task; false when its handle cannot be kept. */
 bool tasks_made(struct down *d, const struct json *result);
+bool tasks_own(const struct session *s, struct bytes id);
 /* tasks_end(s): the session ends; its tasks are cancelled as far as the server can still be told. */
 void tasks_end(struct session *s);
 
@@ -214,6 +259,10 @@ void call_refuse(struct down *d, struct bytes name, const char *reason);
 void call_over(struct down *d, const char *status, size_t bytes);
 /* call_gate_tool(d, name): may the writ use @resources or @prompts here? */
 bool call_gate_allows(struct down *d, const char *name);
+/* call_gate_allows_uri(d, uri): may the writ read this resource, which the request names beside others? */
+bool call_gate_allows_uri(struct down *d, const struct json *uri);
+/* call_again(d): the client has answered what the server asked: send the call once more, with that. */
+void call_again(struct down *d);
 bool grant_names(const struct down *d, struct bytes name);
 
 /* Results between eras: into ${b} the result as the client's era wants it. ${list}: it is a list, and was filtered. */
@@ -241,6 +290,7 @@ struct pending {
     struct pending *next;
     int64_t id;
     struct down *down;
+    struct parked *parked;
     void (*own)(struct link *l, const struct rpc *answer, struct err e);
     void (*answer)(struct down *d, const struct rpc *answer);
     struct http_stream *stream; /* link_http: its reader */
@@ -291,7 +341,10 @@ struct link {
     struct pending *waiting;   /* in order of sending; also those that are not sent yet */
     int64_t next_id;
     struct err why_dead;
-    struct timer *deadline, *probe_due;
+    struct timer *deadline, *probe_due, *watch_due;
+    struct buf *watched; /* listen.c: resources that a client of the older era subscribed to */
+    size_t n_watched;
+    char level[16]; /* logs.c: the level that was set at a server of the older era */
     struct pins *pins;         /* what it offers, as seen over this link (pins.h) */
     struct kept_list *kept;    /* link_lists.c */
     size_t kept_bytes, n_kept;
@@ -318,6 +371,14 @@ link_ask(struct link *l, struct bytes method, struct bytes params, void (*own)(s
 void link_fail(struct link *l, struct err e); /* the server did what it may not: this link ends */
 void link_now_ready(struct link *l);          /* what the server offers has been looked at */
 
+/* link_listen: like link_ask, for the link's own subscriptions/listen. */
+struct err link_listen(struct link *l, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e)) MUST_USE;
+/* listen.c: the link's own subscription. watch(l): (again) with what is wanted now. watch_noted: was it for that? watch_resource: resources/(un)subscribe. */
+void watch(struct link *l);
+void watch_stop(struct link *l);
+void watch_free(struct link *l);
+bool watch_noted(struct link *l, const struct pending *about, const struct rpc *m);
+void watch_resource(struct down *d);
 /* link_forget(l, p): its answer is not waited for any more. */
 void link_forget(struct link *l, struct pending *p);
 

@@ -7,12 +7,33 @@ modern_only(struct bytes key)
 }
 
 static void
-put_modern_meta(struct buf *b, const struct link *l)
+put_modern_head(struct buf *b, const struct link *l)
 {
     json_member_str(b, META_VERSION, MODERN_VERSION);
     json_member_raw(b, META_CLIENT, l->client_info.n ? l->client_info : BYTES("{\"name\":\"writ\",\"version\":\"0.1.0\"}"));
-    /* No capability of a legacy client can be used by a modern server here: its way back (input_required) is not bridged. */
-    json_member_raw(b, META_CAPABILITIES, BYTES("{}"));
+    json_key(b, META_CAPABILITIES);
+}
+
+/* For a client of the older era: what it said once is said with each request. It can be asked what it could be asked before (asks.c). */
+static void
+put_modern_meta(struct buf *b, const struct link *l, const struct session *s)
+{
+    static const char *const bridged[] = {"sampling", "elicitation", "roots"};
+    const struct json *capabilities = rpc_param(&s->client, "capabilities");
+    put_modern_head(b, l);
+    json_open(b, '{');
+    for (size_t i = 0; i < sizeof bridged / sizeof *bridged; i++)
+        if (json_is(json_get(capabilities, bridged[i]), JSON_OBJECT))
+            json_member_raw(b, bridged[i], json_get(capabilities, bridged[i])->raw);
+    json_close(b, '}');
+    if (s->level[0])
+        json_member_str(b, META_LOG_LEVEL, s->level);
+}
+
+static bool
+of_rounds(struct bytes key)
+{
+    return bytes_is(key, "inputResponses") || bytes_is(key, "requestState");
 }
 
 /* Every member that neither era owns goes through byte by byte (progressToken, traceparent, vendor keys …). */
@@ -28,7 +49,7 @@ put_meta(struct buf *b, const struct link *l, const struct down *d, const struct
         buf_put(b, m->raw);
     }
     if (add)
-        put_modern_meta(b, l);
+        put_modern_meta(b, l, d->session);
     json_close(b, '}');
 }
 
@@ -39,6 +60,8 @@ params_translate(struct buf *b, const struct link *l, const struct down *d, stru
     bool same_era = l->era == d->session->era, meta_done = false, arguments_done = arguments.n == 0;
     json_open(b, '{');
     for (const struct json *m = params ? params->child : NULL; m; m = m->next) {
+        if (of_rounds(m->key) && !same_era)
+            continue;
         json_key_bytes(b, m->key);
         if (bytes_is(m->key, "_meta") && !same_era && m->type == JSON_OBJECT) {
             put_meta(b, l, d, m);
@@ -56,6 +79,7 @@ params_translate(struct buf *b, const struct link *l, const struct down *d, stru
         json_key(b, "_meta");
         put_meta(b, l, d, NULL);
     }
+    buf_put(b, d->more);
     json_close(b, '}');
 }
 
@@ -76,7 +100,8 @@ void
 params_own_meta(struct buf *b, const struct link *l)
 {
     json_open(b, '{');
-    put_modern_meta(b, l);
+    put_modern_head(b, l);
+    buf_puts(b, "{\"extensions\":{\"" EXTENSION_TASKS "\":{}}}");
     json_close(b, '}');
 }
 

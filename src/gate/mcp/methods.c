@@ -1,14 +1,14 @@
 /* What a client may ask, by revision, and what is done about it. */
 #include "gate/mcp/mcp.h"
 
-#define PASS_MS 60000 /* for what is passed on without being a call */
-
 void
 method_answer(struct down *d, const struct rpc *answer)
 {
     struct buf b = buf_make(RESULT_MAX);
     bool list = bytes_ends(d->rpc.method, BYTES("/list")) || bytes_is(d->rpc.method, "resources/read"); /* what 2026-07-28 lets clients keep */
     const struct json *type = json_get(answer->result, "resultType");
+    if (answer->error && asks_by_error(d, answer->error))
+        return;
     if (answer->error) {
         rpc_put_again(&b, answer, d->rpc.id->raw);
         down_finish(d, &b);
@@ -16,7 +16,7 @@ method_answer(struct down *d, const struct rpc *answer)
     }
     if (d->session->era == ERA_LEGACY && json_is(type, JSON_STRING) && bytes_is(type->text, "input_required")) {
         buf_free(&b);
-        down_error(d, RPC_MISSING_CAPABILITY, "the server needs an input that this protocol revision cannot ask for", (struct bytes){NULL, 0});
+        asks_by_result(d, answer->result);
         return;
     }
     if (answer->result->type == JSON_OBJECT)
@@ -34,6 +34,8 @@ void
 method_pass(struct down *d, void (*answer)(struct down *d, const struct rpc *answer))
 {
     struct buf params = buf_make(MESSAGE_MAX);
+    if (park_resume(d))
+        return;
     params_translate(&params, d->session->link, d, (struct bytes){NULL, 0});
     struct err e = params.failed ? err_make(E_LIMIT, "the request is too large") : link_request(d->session->link, d, buf_bytes(&params), answer);
     buf_free(&params);
@@ -121,22 +123,27 @@ take_completion(struct down *d)
 }
 
 static void
-take_listen(struct down *d)
+take_level(struct down *d)
 {
-    if (d->session->link->era == ERA_MODERN) {
+    if (!logs_level(d->session, json_text(d->rpc.params, "level")))
+        down_error(d, RPC_INVALID_PARAMS, "there is no such level", (struct bytes){NULL, 0});
+    else if (d->session->link->era == ERA_LEGACY)
         pass(d);
-        return;
-    }
-    down_error(d, RPC_NO_METHOD, "this destination has nothing to listen to", (struct bytes){NULL, 0});
+    else
+        down_result(d, BYTES("{}")); /* goes with each request from now on */
 }
 
 static void
-take_level(struct down *d)
+take_subscription(struct down *d)
 {
-    if (d->session->link->era == ERA_LEGACY)
+    if (!call_gate_allows(d, "@resources")) {
+        if (!d->answered)
+            down_error(d, RPC_WRIT_REFUSED, "this writ grants no such resource of this destination", (struct bytes){NULL, 0});
+    } else if (d->session->link->era == ERA_LEGACY) {
         pass(d);
-    else
-        down_result(d, BYTES("{}")); /* 2026-07-28 sets the level in each request; without it nothing is logged */
+    } else {
+        watch_resource(d);
+    }
 }
 
 static const struct json *
@@ -244,13 +251,13 @@ static const struct method {
     {"resources/list", LEGACY | MODERN, take_resources},
     {"resources/templates/list", LEGACY | MODERN, take_resources},
     {"resources/read", LEGACY | MODERN, take_resources},
-    {"resources/subscribe", LEGACY, take_resources},
-    {"resources/unsubscribe", LEGACY, take_resources},
+    {"resources/subscribe", LEGACY, take_subscription},
+    {"resources/unsubscribe", LEGACY, take_subscription},
     {"prompts/list", LEGACY | MODERN, take_prompts},
     {"prompts/get", LEGACY | MODERN, take_prompts},
     {"completion/complete", LEGACY | MODERN, take_completion},
     {"logging/setLevel", LEGACY, take_level},
-    {"subscriptions/listen", MODERN, take_listen},
+    {"subscriptions/listen", MODERN, listen_take},
     {"tasks/get", MODERN, tasks_take},
     {"tasks/update", MODERN, tasks_take},
     {"tasks/cancel", MODERN, tasks_take},
@@ -272,19 +279,11 @@ method_known(const struct session *s, struct bytes name)
     return find_method(s, name) != NULL;
 }
 
-static void
-unanswered(void *ctx)
-{
-    struct down *d = ctx;
-    d->deadline = NULL;
-    down_fail(d, err_make(E_TIMEOUT, "%s did not answer within %d s", d->session->destination, PASS_MS / 1000));
-}
-
 void
 method_take(struct down *d)
 {
     const struct method *m = find_method(d->session, d->rpc.method);
-    if (m->take != call_take && m->take != take_listen) /* a call has its destination's deadline, a subscription none */
-        d->deadline = loop_after(d->session->gate->config.loop, PASS_MS, unanswered, d);
+    if (m->take != call_take && m->take != listen_take) /* a call has its destination's deadline, a subscription none */
+        down_deadline(d, PASS_MS);
     m->take(d); /* found before the link was started */
 }

@@ -1,7 +1,4 @@
 /* What belongs to no request of the client: notifications both ways, and what the server asks the client. */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "gate/mcp/mcp.h"
 
 static void
@@ -25,23 +22,6 @@ client_cancelled(struct session *s, const struct rpc *m)
     }
 }
 
-static void
-client_answered(struct session *s, const struct rpc *m)
-{
-    for (struct back **at = &s->backs; *at; at = &(*at)->next) {
-        struct back *b = *at;
-        if (!json_is(m->id, JSON_INT) || m->id->number != b->id)
-            continue;
-        *at = b->next;
-        s->n_backs--;
-        if (s->link)
-            link_respond(s->link, m, buf_bytes(&b->upstream_id));
-        buf_free(&b->upstream_id);
-        free(b);
-        return;
-    }
-}
-
 void
 session_note(struct session *s, const struct rpc *m)
 {
@@ -54,7 +34,7 @@ session_note(struct session *s, const struct rpc *m)
         err_failed(writ_alive(s->gate->config.writs, s->writ, s->gate->snapshot->estate, s->destination)))
         return;
     if (m->kind == RPC_RESPONSE)
-        client_answered(s, m);
+        asks_answered(s, m);
     else if (bytes_is(m->method, "notifications/cancelled"))
         client_cancelled(s, m);
     else if (bytes_is(m->method, "notifications/roots/list_changed") && s->link->era == ERA_LEGACY)
@@ -72,42 +52,6 @@ session_tell(struct session *s, struct down *about, struct bytes message)
         return;
     else if (about == NULL && s->downs && !s->downs->gone && s->era == ERA_LEGACY && !s->lines)
         s->downs->face->send(s->downs, message, false);
-}
-
-static void
-refuse_server(struct session *s, const struct rpc *m)
-{
-    struct buf b = buf_make(4096);
-    struct arena a = {0};
-    struct rpc r;
-    rpc_put_error(&b, m->id->raw, RPC_NO_METHOD, "the client of this session cannot be asked", (struct bytes){NULL, 0});
-    if (!b.failed && s->link && !err_failed(rpc_read(&a, buf_bytes(&b), &r)))
-        link_respond(s->link, &r, m->id->raw);
-    arena_free(&a);
-    buf_free(&b);
-}
-
-static void
-server_asks(struct session *s, struct down *about, const struct rpc *m)
-{
-    struct back *b = s->era == ERA_LEGACY && s->n_backs < BACKS_MAX ? calloc(1, sizeof *b) : NULL;
-    if (b == NULL) {
-        refuse_server(s, m);
-        return;
-    }
-    s->n_backs++;
-    char id[24];
-    b->id = ++s->next_back;
-    b->upstream_id = buf_make(512);
-    buf_put(&b->upstream_id, m->id->raw);
-    b->next = s->backs;
-    s->backs = b;
-    snprintf(id, sizeof id, "%lld", (long long)b->id);
-    struct buf message = buf_make(MESSAGE_MAX);
-    rpc_put_again(&message, m, bytes_str(id));
-    if (!message.failed)
-        session_tell(s, about, buf_bytes(&message));
-    buf_free(&message);
 }
 
 /* The subscription's id is the id of the request that listens; the client knows its own, not the one that went up. */
@@ -136,22 +80,36 @@ put_subscription(struct buf *b, const struct rpc *m, struct bytes id)
     json_close(b, '}');
 }
 
+/* What goes to a client of the newer era belongs to a request of it, or to a stream that it opened to listen. */
+static void
+note_modern(struct session *s, struct down *about, const struct rpc *m)
+{
+    if (bytes_is(m->method, "notifications/message"))
+        about = logs_for(s, about, m);
+    else if (about == NULL)
+        listen_note(s, m);
+    if (about)
+        session_tell(s, about, m->root->raw);
+}
+
 void
-session_from_server(struct session *s, struct down *about, const struct rpc *m)
+session_from_server(struct session *s, struct down *about, struct parked *parked, const struct rpc *m)
 {
     if (m->kind == RPC_REQUEST) {
-        server_asks(s, about, m);
-        return;
-    }
-    if (about && rpc_meta(m, META_SUBSCRIPTION)) {
+        asks_from_server(s, about, parked, m);
+    } else if (bytes_is(m->method, "notifications/cancelled")) {
+        asks_withdrawn(s, m);
+    } else if (about && rpc_meta(m, META_SUBSCRIPTION)) {
         struct buf b = buf_make(MESSAGE_MAX);
         put_subscription(&b, m, about->rpc.id->raw);
         if (!b.failed)
             session_tell(s, about, buf_bytes(&b));
         buf_free(&b);
-        return;
+    } else if (s->era == ERA_MODERN) {
+        note_modern(s, about, m);
+    } else {
+        session_tell(s, about, m->root->raw);
     }
-    session_tell(s, about, m->root->raw);
 }
 
 /* ------------------------------------------------------------------------------------------------------ lists changed */

@@ -36,6 +36,8 @@ enum {
     RPC_NO_METHOD = -32601,
     RPC_INVALID_PARAMS = -32602,
     RPC_INTERNAL = -32603,
+    RPC_OLD_NOT_FOUND = -32002,   /* 2025-11-25: no such resource */
+    RPC_OLD_ELICITATION = -32042, /* 2025-11-25: the person has to go to a page first */
     RPC_HEADER_MISMATCH = -32020,
     RPC_MISSING_CAPABILITY = -32021,
     RPC_UNSUPPORTED_VERSION = -32022,

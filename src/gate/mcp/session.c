@@ -95,12 +95,6 @@ session_unref(struct session *s)
     if (s->next)
         s->next->at = s->at;
     g->n_sessions--;
-    while (s->backs) {
-        struct back *b = s->backs;
-        s->backs = b->next;
-        buf_free(&b->upstream_id);
-        free(b);
-    }
     if (s->hub)
         hub_free(s->hub);
     writ_unref(g->config.writs, s->writ);
@@ -118,8 +112,11 @@ session_end(struct session *s, const char *why)
     session_ref(s);
     while (s->downs) {
         call_over(s->downs, "cut", 0);
-        down_fail(s->downs, err_make(E_WRIT_ENDED, "%s", why));
+        if (!listen_over(s->downs))
+            down_fail(s->downs, err_make(E_WRIT_ENDED, "%s", why));
     }
+    asks_end(s);
+    park_end(s);
     tasks_end(s);
     struct link *l = s->link;
     s->link = NULL;
@@ -134,6 +131,7 @@ session_end(struct session *s, const char *why)
 void
 session_rebind(struct session *s, struct writ *writ)
 {
+    park_end(s);
     tasks_end(s);
     struct link *l = s->link;
     s->link = NULL; /* what was handed out under the old writ stays with it */

@@ -28,6 +28,12 @@ find(const struct session *s, struct bytes id)
     return h;
 }
 
+bool
+tasks_own(const struct session *s, struct bytes id)
+{
+    return find(s, id) != NULL;
+}
+
 static void
 drop(struct session *s, struct handle *gone)
 {

@@ -89,9 +89,10 @@ def run_suite(url, revision, uid=None):
 class Upstream:
     """The fixture over HTTP; it turns away who does not bring ${bearer}."""
 
-    def __init__(self, bearer=None):
+    def __init__(self, bearer=None, era=None):
         self.port = free_port()
-        self.process = subprocess.Popen([NODE, SERVER, "http", str(self.port)], stdin=subprocess.DEVNULL, env={**os.environ, **({"FIXTURE_BEARER": bearer} if bearer else {})})
+        more = {k: v for k, v in (("FIXTURE_BEARER", bearer), ("FIXTURE_ERA", era)) if v}
+        self.process = subprocess.Popen([NODE, SERVER, "http", str(self.port)], stdin=subprocess.DEVNULL, env={**os.environ, **more})
         self.url = f"http://127.0.0.1:{self.port}/mcp"
         self.wait()
 
@@ -113,8 +114,8 @@ class Upstream:
 class Place:
     """An estate, its server, a writ, and the address that the suite talks to."""
 
-    def __init__(self, transport):
-        self.transport, self.house, self.upstreams, self.endpoint = transport, House(), [], None
+    def __init__(self, transport, era=None):
+        self.era, self.transport, self.house, self.upstreams, self.endpoint = era, transport, House(), [], None
         try:
             self.open(transport)
         except BaseException:
@@ -124,13 +125,14 @@ class Place:
     def open(self, transport):
         h, key = self.house, secrets.token_hex(24)
         if transport == "http":
-            plain, guarded = Upstream(), Upstream(key)
+            plain, guarded = Upstream(era=self.era), Upstream(key, self.era)
             self.upstreams = [plain, guarded]
             pinned_from, server = {"url": plain.url}, {"url": guarded.url, "headers": {"Authorization": {"secret": "fixture-key", "prefix": "Bearer "}}}
         else:
             command = [NODE, SERVER]
-            pinned_from = {"command": command}
-            server = {"command": command, "env": {"FIXTURE_SHA256": hashlib.sha256(key.encode()).hexdigest(), "FIXTURE_TOKEN": {"secret": "fixture-key"}}}
+            era = {"FIXTURE_ERA": self.era} if self.era else {}
+            pinned_from = {"command": command, "env": era} if era else {"command": command}
+            server = {"command": command, "env": era | {"FIXTURE_SHA256": hashlib.sha256(key.encode()).hexdigest(), "FIXTURE_TOKEN": {"secret": "fixture-key"}}}
         h.settings("builtin_policies: false\n")
         h.destination("fixture", pinned_from, {}, more="share: [resources, prompts]\n")
         h.task("work", {})
@@ -211,6 +213,7 @@ def main():
     options.add_argument("--only", choices=("http", "stdio"))
     options.add_argument("--permits", action="store_true", help="also take away each permit in turn")
     options.add_argument("--direct", action="store_true", help="also the fixture without the gateway")
+    options.add_argument("--era", choices=("legacy", "modern"), help="an upstream that speaks this era alone")
     o = options.parse_args()
     rows, well = [], True
     if o.direct:
@@ -218,7 +221,7 @@ def main():
             well &= report("fixture, no gateway", direct(revision), rows)
     for transport in ("http", "stdio"):
         if o.only in (None, transport):
-            place = Place(transport)
+            place = Place(transport, o.era)
             try:
                 for revision in REVISIONS:
                     well &= report(f"gateway, {transport} upstream", place.run(revision), rows)

@@ -33,15 +33,15 @@ function open(name, server) {
 // What a server may ask a client of the older era.
 const answers = {
   'sampling/createMessage': r => ({ role: 'assistant', model: 'a-model', content: { type: 'text', text: 'said to: ' + r.params.messages[0].content.text } }),
-  'elicitation/create': () => ({ action: 'accept', content: { color: 'blue' } }),
+  'elicitation/create': r => r.params.mode === 'url' ? { action: 'accept' } : { action: 'accept', content: plan.content ?? { color: 'blue' } },
   'roots/list': () => ({ roots: [{ uri: 'file:///a-root', name: 'a root' }] }),
 };
 
 function makeClient() {
   const client = new Client({ name: 'a-client', version: '1.2.3' },
-    { capabilities: { sampling: {}, elicitation: {}, roots: { listChanged: true } }, versionNegotiation: modes[plan.mode] });
+    { capabilities: plan.capabilities ?? { sampling: {}, elicitation: {}, roots: { listChanged: true } }, versionNegotiation: modes[plan.mode] });
   const schemas = v1 && { 'sampling/createMessage': types.CreateMessageRequestSchema, 'elicitation/create': types.ElicitRequestSchema, 'roots/list': types.ListRootsRequestSchema };
-  for (const [method, answer] of Object.entries(answers))
+  for (const [method, answer] of Object.entries(answers).filter(([m]) => !plan.capabilities || plan.capabilities[m.split('/')[0]]))
     client.setRequestHandler(v1 ? schemas[method] : method, async r => answer(r));
   return client;
 }
@@ -78,6 +78,19 @@ const steps = {
   level: (c, s) => c.setLoggingLevel(s.level),
   wait: (c, s) => sleep(s.ms),
   listen: async c => { const l = await c.listen({ toolsListChanged: true }); await l.close(); return 'listened'; },
+  templates: async c => (await c.listResourceTemplates()).resourceTemplates.map(r => r.uriTemplate),
+  complete: async (c, s) => (await c.complete({ ref: s.ref, argument: s.argument })).completion.values,
+  // What a step of its own brings about is heard of: a subscription in the words of the era, then the call, then the notification.
+  hear: async (c, s, seen) => {
+    const modern = c.getNegotiatedProtocolVersion?.() === '2026-07-28';
+    const from = seen.length;
+    const open = modern ? await c.listen(s.filter) : s.filter.resourceSubscriptions && await c.subscribeResource({ uri: s.filter.resourceSubscriptions[0] });
+    await steps.call(c, s);
+    for (let i = 0; i < 200 && !seen.slice(from).some(m => m.method === s.method); i++) await sleep(50);
+    if (modern) await open.close();
+    else if (open) await c.unsubscribeResource({ uri: s.filter.resourceSubscriptions[0] });
+    return seen.slice(from).filter(m => m.method === s.method).map(m => m.params?.uri ?? null);
+  },
   // For the tests of revocation: wait until the other side ends it.
   hold: async (c, s) => { console.error('holding'); return steps.call(c, s); },
 };
@@ -93,7 +106,7 @@ async function visit(name, server) {
     report.version = v1 ? transport.protocolVersion ?? transport._protocolVersion ?? '2025-11-25' : client.getNegotiatedProtocolVersion?.() ?? null;
     for (const s of server.steps) {
       const from = seen.length;
-      const result = await steps[s.op](client, s).then(ok => ({ ok: ok ?? null }), e => ({ error: shown(e) }));
+      const result = await steps[s.op](client, s, seen).then(ok => ({ ok: ok ?? null }), e => ({ error: shown(e) }));
       report.steps.push({ op: s.op, name: s.name, ...result, raw: seen.slice(from) });
     }
     await client.close();
