@@ -50,9 +50,10 @@ record_decision(struct down *d, struct bytes name, bool sync, audit_done *done, 
     struct audit_event event = {.kind = AUDIT_DECISION, .members = buf_bytes(&m)};
     if (arguments) {
         struct bytes said = d->arguments ? d->arguments->raw : arguments->raw;
-        event.said[0] = (struct audit_said){"arguments", said};
-        event.n_said = 1;
+        event.said[event.n_said++] = (struct audit_said){"arguments", said};
     }
+    if (rpc_param(&d->rpc, "inputResponses")) /* what the agent's client says that a person or a model said */
+        event.said[event.n_said++] = (struct audit_said){"input_responses", rpc_param(&d->rpc, "inputResponses")->raw};
     struct err e =
         m.failed ? err_make(E_LIMIT, "the record of a decision is too large") : audit_append(d->session->gate->config.audit, &event, sync, done, ctx);
     buf_free(&m);

@@ -8,6 +8,9 @@
 #include "gate/mcp/headers.h"
 #include "gate/mcp/mcp.h"
 
+#define PRIME_MS 1000
+#define BEAT_MS 25000
+#define RETRY_MS 1000 /* what a client whose stream ends is told to wait */
 #define BEHIND_MAX ((size_t)32 << 20) /* of a stream whose client does not read: then it is cut */
 
 struct endpoint {
@@ -27,6 +30,9 @@ struct visit {
     struct session *stream; /* GET: whose messages it carries */
     struct running running;
     bool events, over;
+    bool primes;          /* its client knows how to take up a stream again (2025-11-25) */
+    struct timer *prime;  /* then a call that is still running gets its stream, and with it an id to come back with */
+    struct timer *beat;   /* a quiet stream is kept open by comments */
     size_t behind; /* bytes given since its client last took all */
     char destination[65];
     struct arena arena; /* of the message, until a down takes it over */
@@ -54,28 +60,74 @@ begins_session(const struct down *d)
 }
 
 static void
+beat(void *ctx)
+{
+    struct visit *v = ctx;
+    v->beat = loop_after(v->endpoint->gate->config.loop, BEAT_MS, beat, v);
+    http_write(v->x, BYTES(": still here\n\n"));
+}
+
+static void
 start_events(struct visit *v)
 {
     struct http_header headers[3] = {no_buffering[0], no_buffering[1]};
     bool first = begins_session(v->down);
+    if (v->events)
+        return;
     if (first)
         headers[2] = (struct http_header){BYTES("Mcp-Session-Id"), bytes_str(v->down->session->id)};
     http_start(v->x, 200, "text/event-stream", headers, first ? 3 : 2);
     v->events = true;
+    v->beat = loop_after(v->endpoint->gate->config.loop, BEAT_MS, beat, v);
 }
 
+/* ${id}: NULL in the newer era, whose streams cannot be taken up again. */
 static void
-write_event(struct visit *v, struct bytes message)
+write_event(struct visit *v, const char *id, struct bytes message)
 {
     struct buf b = buf_make(RESULT_MAX * 2);
-    if (!v->events)
-        start_events(v);
-    sse_format(&b, "message", NULL, message);
+    start_events(v);
+    sse_format(&b, "message", id, message);
     if (!b.failed)
         v->behind = http_write(v->x, buf_bytes(&b)) ? 0 : v->behind + b.n;
     buf_free(&b);
     if (v->behind > BEHIND_MAX)
         http_cut(v->x);
+}
+
+/* The first event of a stream has an id and says nothing, so that its client can come back before anything else was said (SEP-1699). */
+static void
+prime(struct visit *v, struct down *d)
+{
+    char id[REPLAY_ID_MAX];
+    struct buf b = buf_make(256);
+    d->stream = ++d->session->next_stream;
+    start_events(v);
+    if (v->primes) {
+        replay_next(d->session, d->stream, (struct bytes){NULL, 0}, id);
+        buf_printf(&b, "id: %s\nretry: %d\ndata: \n\n", id, RETRY_MS);
+        http_write(v->x, buf_bytes(&b));
+    }
+    buf_free(&b);
+}
+
+static void
+prime_due(void *ctx)
+{
+    struct visit *v = ctx;
+    v->prime = NULL;
+    if (v->down && !v->over && !v->events)
+        prime(v, v->down);
+}
+
+static void
+stop_timers(struct visit *v)
+{
+    if (v->prime)
+        loop_cancel(v->prime);
+    if (v->beat)
+        loop_cancel(v->beat);
+    v->prime = v->beat = NULL;
 }
 
 /* 2026-07-28 gives a few errors an HTTP status of their own. */
@@ -94,22 +146,39 @@ status_of(const struct down *d, struct bytes message)
     return status;
 }
 
+/* ${v} NULL: its client has gone for now, and may come back for it. */
+static void
+send_event(struct visit *v, struct down *d, struct bytes message)
+{
+    char id[REPLAY_ID_MAX];
+    if (d->session->era == ERA_MODERN) {
+        write_event(v, NULL, message);
+        return;
+    }
+    if (v && d->stream == 0)
+        prime(v, d);
+    replay_next(d->session, d->stream, message, id);
+    if (v)
+        write_event(v, id, message);
+}
+
 static void
 face_send(struct down *d, struct bytes message, bool last)
 {
     struct visit *v = d->face_ctx;
-    if (v->over)
+    if (v && v->over)
         return;
-    if (!last) {
-        write_event(v, message);
+    if (v == NULL || v->events || !last) {
+        send_event(v, d, message);
+        if (last && v) {
+            v->over = true;
+            stop_timers(v);
+            http_end(v->x);
+        }
         return;
     }
     v->over = true;
-    if (v->events) {
-        write_event(v, message);
-        http_end(v->x);
-        return;
-    }
+    stop_timers(v);
     struct http_header session = {BYTES("Mcp-Session-Id"), bytes_str(d->session->id)};
     bool error = bytes_search(bytes_sub(message, 0, 400), BYTES("\"error\":")) < (message.n < 400 ? message.n : 400);
     http_respond(v->x, error ? status_of(d, message) : 200, "application/json", &session, begins_session(d), message);
@@ -202,9 +271,12 @@ called_tool(const struct visit *v, const struct rpc *m)
 static bool
 push_stream(struct session *s, struct bytes message)
 {
-    if (s->stream)
-        write_event(s->stream, message);
-    return s->stream != NULL;
+    char id[REPLAY_ID_MAX];
+    if (s->stream == NULL)
+        return false;
+    replay_next(s, 0, message, id);
+    write_event(s->stream, s->era == ERA_LEGACY ? id : NULL, message);
+    return true;
 }
 
 static struct session *
@@ -238,6 +310,10 @@ take_request(struct visit *v, struct session *s, struct rpc *m)
         http_problem(v->x, err_make(E_MEMORY, "no memory for a request"));
         return;
     }
+    const struct http_request *r = http_exchange_request(v->x);
+    v->primes = s->era == ERA_LEGACY && bytes_is(http_header(&r->headers, "mcp-protocol-version"), LEGACY_VERSION);
+    if (v->primes && bytes_is(m->method, "tools/call"))
+        v->prime = loop_after(v->endpoint->gate->config.loop, PRIME_MS, prime_due, v);
     v->down = down_ref(d);
     session_take(s, d);
 }
@@ -282,7 +358,7 @@ take_modern(struct visit *v, struct rpc *m)
 static bool
 legacy_version_ok(struct bytes v)
 {
-    return v.n == 0 || bytes_is(v, LEGACY_VERSION) || bytes_is(v, "2025-06-18") || bytes_is(v, "2025-03-26");
+    return v.n == 0 || bytes_is(v, LEGACY_VERSION) || bytes_is(v, "2025-06-18") || bytes_is(v, "2025-03-26") || bytes_is(v, "2024-11-05");
 }
 
 static void
@@ -350,33 +426,83 @@ cut_stream(struct running *r, const char *why)
 }
 
 static void
+give(void *ctx, const char *id, struct bytes message)
+{
+    if (message.n) /* priming events have done their work */
+        write_event(ctx, id, message);
+}
+
+static void
+leave(struct visit *old)
+{
+    if (old->down)
+        down_unref(old->down);
+    old->down = NULL;
+    old->over = true;
+    http_cut(old->x);
+}
+
+/* The stream of a request, taken up again: what was missed, then what comes, then the response. */
+static void
+take_up(struct visit *v, struct session *s, unsigned stream, uint64_t after)
+{
+    struct down *d = s->downs;
+    while (d && d->stream != stream)
+        d = d->next;
+    start_events(v);
+    replay_give(s, stream, after, give, v);
+    if (d == NULL) {
+        v->over = true;
+        stop_timers(v);
+        http_end(v->x);
+        return;
+    }
+    if (d->face_ctx)
+        leave(d->face_ctx);
+    d->face_ctx = v;
+    v->down = down_ref(d);
+}
+
+static void
+stand(struct visit *v, struct session *s, uint64_t after)
+{
+    if (s->stream)
+        http_cut(((struct visit *)s->stream)->x); /* its client has come back before its end was noticed */
+    v->stream = session_ref(s);
+    s->stream = v;
+    v->running = (struct running){.kind = RUNNING_STREAM, .stop = cut_stream};
+    snprintf(v->running.destination, sizeof v->running.destination, "%s", v->destination);
+    running_begin(v->endpoint->gate->config.writs, v->endpoint->writ, &v->running);
+    start_events(v);
+    http_write(v->x, BYTES(": open\n\n"));
+    replay_give(s, 0, after, give, v);
+}
+
+static void
 take_get(struct visit *v)
 {
     const struct http_request *r = http_exchange_request(v->x);
     struct endpoint *e = v->endpoint;
     struct session *s = find_session(e, v->destination, ERA_LEGACY, http_header(&r->headers, "mcp-session-id"));
     struct http_header allow = {BYTES("Allow"), BYTES("POST")};
+    struct bytes last = http_header(&r->headers, "last-event-id"), none = {NULL, 0};
+    unsigned stream = 0;
+    uint64_t after = UINT64_MAX - 1; /* nothing is replayed */
     if (s == NULL) {
-        http_respond(v->x, 405, NULL, &allow, 1, (struct bytes){NULL, 0});
+        http_respond(v->x, 405, NULL, &allow, 1, none);
         return;
     }
     struct err alive = writ_alive(e->gate->config.writs, e->writ, e->gate->snapshot->estate, v->destination);
-    if (err_failed(alive)) {
+    if (err_failed(alive))
         http_problem(v->x, alive);
-        return;
-    }
-    if (s->stream) {
-        http_respond(v->x, 409, NULL, NULL, 0, (struct bytes){NULL, 0});
-        return;
-    }
-    v->stream = session_ref(s);
-    s->stream = v;
-    v->running = (struct running){.kind = RUNNING_STREAM, .stop = cut_stream};
-    snprintf(v->running.destination, sizeof v->running.destination, "%s", v->destination);
-    running_begin(e->gate->config.writs, e->writ, &v->running);
-    http_start(v->x, 200, "text/event-stream", no_buffering, 2);
-    v->events = true;
-    http_write(v->x, BYTES(": open\n\n"));
+    else if (last.n && (!replay_read(last, &stream, &after) || !replay_whole(s, after)))
+        answer_rpc(v->x, 404, none, RPC_INVALID_REQUEST, "what came after that Last-Event-ID is not kept any more; make the request again", none);
+    else if (stream)
+        take_up(v, s, stream, after);
+    else if (s->stream && last.n == 0)
+        http_respond(v->x, 409, NULL, NULL, 0, none);
+    else
+        stand(v, s, after);
 }
 
 static void
@@ -414,9 +540,11 @@ on_ended(struct http_exchange *x, bool aborted)
     if (v == NULL)
         return;
     v->over = true;
+    stop_timers(v);
     arena_free(&v->arena);
     if (v->stream) {
-        v->stream->stream = NULL;
+        if (v->stream->stream == v)
+            v->stream->stream = NULL;
         running_ended(v->endpoint->gate->config.writs, &v->running);
         session_unref(v->stream);
         v->stream = NULL;
@@ -424,7 +552,9 @@ on_ended(struct http_exchange *x, bool aborted)
     struct down *d = v->down;
     v->down = NULL;
     if (d) {
-        if (!d->answered)
+        if (d->stream && !d->answered && !d->session->ended)
+            d->face_ctx = NULL; /* it may be taken up again */
+        else if (!d->answered)
             down_left(d);
         down_unref(d);
     }

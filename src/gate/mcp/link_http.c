@@ -9,6 +9,9 @@
 #include "gate/mcp/mcp.h"
 
 #define HEADERS_MAX 40
+#define RESUMES_MAX 5 /* of one stream, in a row and without an event */
+#define RESUME_MS 1000
+#define RESUME_MS_MAX 30000
 
 struct wire {
     struct link *link;
@@ -23,6 +26,11 @@ struct http_stream {
     int64_t id;  /* of the pending it is for; 0: none (a notification, GET, DELETE) */
     int status;
     bool events, is_get;
+    /* 2025-11-25: a stream that ends early is taken up where it ended (Last-Event-ID) */
+    char last_id[256];
+    int64_t retry_ms; /* as the server wants it; -1: it did not say */
+    unsigned resumed; /* in a row, without an event */
+    struct timer *again;
     bool held, dead; /* held by a callback; dead: let go meanwhile, freed when the callback is over */
     struct buf body;
     struct sse_reader sse;
@@ -38,6 +46,9 @@ stream_free(struct http_stream *s)
                 break;
             }
     s->dead = true;
+    if (s->again)
+        loop_cancel(s->again);
+    s->again = NULL;
     if (s->held)
         return;
     buf_free(&s->body);
@@ -62,10 +73,28 @@ pending_of(const struct http_stream *s)
 
 /* -------------------------------------------------------------------------------------------------- what comes back */
 
+/* Where the stream stands, for taking it up again. An id that no header can carry is none. */
+static void
+keep_place(struct http_stream *s, const struct sse_event *e)
+{
+    bool plain = e->has_id && e->id.n > 0 && e->id.n < sizeof s->last_id;
+    for (size_t i = 0; plain && i < e->id.n; i++)
+        plain = e->id.at[i] > 0x20 && e->id.at[i] < 0x7f;
+    if (plain)
+        snprintf(s->last_id, sizeof s->last_id, "%.*s", BYTES_CUT(e->id, 255));
+    else if (e->has_id)
+        s->last_id[0] = 0;
+    if (e->retry_ms >= 0)
+        s->retry_ms = e->retry_ms;
+    if (e->data.n)
+        s->resumed = 0;
+}
+
 static void
 on_event(const struct sse_event *e, void *ctx)
 {
     struct http_stream *s = ctx;
+    keep_place(s, e);
     if (e->data.n && s->wire->link->state != LINK_DEAD)
         link_received(s->wire->link, e->data, pending_of(s));
 }
@@ -137,6 +166,21 @@ finish_refused(struct http_stream *s)
         link_refused(l, p, err_make(E_UPSTREAM, "it answered with HTTP status %d", s->status));
 }
 
+static void resume(void *ctx);
+
+/* The older era: a stream that ends without the response is asked for again, and the one that belongs to no request always. */
+static bool
+resume_later(struct http_stream *s)
+{
+    struct link *l = s->wire->link;
+    bool standing = s->is_get && s->id == 0, wanted = standing || (s->last_id[0] && pending_of(s));
+    int64_t ms = s->retry_ms < 0 ? RESUME_MS : s->retry_ms > RESUME_MS_MAX ? RESUME_MS_MAX : s->retry_ms;
+    if (s->dead || l->state == LINK_DEAD || l->era != ERA_LEGACY || !s->events || !wanted || s->resumed >= RESUMES_MAX)
+        return false;
+    s->again = loop_after(l->gate->config.loop, (uint64_t)ms, resume, s);
+    return s->again != NULL;
+}
+
 static void
 on_end(struct http_call *c, void *ctx)
 {
@@ -150,6 +194,10 @@ on_end(struct http_call *c, void *ctx)
         link_died(l, err_make(E_UPSTREAM, "it has ended the session"));
     } else if (s->status >= 300) {
         finish_refused(s);
+    } else if (resume_later(s)) {
+        release(s, false);
+        link_unref(l);
+        return;
     } else {
         if (!s->events && s->body.n && l->state != LINK_DEAD)
             link_received(l, buf_bytes(&s->body), pending_of(s));
@@ -170,10 +218,11 @@ on_error(struct http_call *c, struct err e, void *ctx)
     link_ref(l);
     s->held = true;
     s->call = NULL;
-    struct pending *p = pending_of(s);
+    bool again = resume_later(s);
+    struct pending *p = again ? NULL : pending_of(s);
     if (p)
         link_refused(l, p, e.code == E_CONSENT ? e : err_wrap(e, "it could not be asked"));
-    release(s, true);
+    release(s, !again);
     link_unref(l);
 }
 
@@ -211,26 +260,18 @@ add_protocol(struct wire *w, struct headers *h, struct arena *a, struct pending 
     return d && d->tool && d->arguments ? headers_params(d->tool, d->arguments, a, h->list, HEADERS_MAX, &h->n) : err_ok();
 }
 
-static struct http_stream *
-send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes body, struct bytes method)
+static struct err
+ask_stream(struct http_stream *s, const char *verb, struct pending *p, struct bytes body, struct bytes method)
 {
+    struct wire *w = s->wire;
     struct link *l = w->link;
-    struct http_stream *s = calloc(1, sizeof *s);
     struct arena a = {0};
     struct headers h = {.n = 0};
-    if (s == NULL)
-        return NULL;
-    s->wire = w;
-    s->id = p ? p->id : 0;
-    s->is_get = strcmp(verb, "GET") == 0;
-    size_t max = l->destination->result_bytes ? l->destination->result_bytes : RESULT_MAX;
-    s->body = buf_make(max);
-    sse_reader_init(&s->sse, max);
-    s->next = w->streams;
-    w->streams = s;
     if (body.n)
         add(&h, "Content-Type", BYTES("application/json"));
     add(&h, "Accept", s->is_get ? BYTES("text/event-stream") : BYTES("application/json, text/event-stream"));
+    if (s->is_get)
+        add(&h, "Last-Event-ID", bytes_str(s->last_id));
     struct err e = add_protocol(w, &h, &a, p, method);
     uint64_t patience = l->destination->call_timeout_ms ? l->destination->call_timeout_ms : 60000;
     bool endless = s->is_get || (p && (p->listen || p->down)); /* a request of the client has a deadline of its own */
@@ -245,13 +286,62 @@ send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes bo
     if (!err_failed(e))
         e = creds_call(l->account, &r, &stream_on, s, &s->call);
     arena_free(&a);
+    return e;
+}
+
+static void
+ready_readers(struct http_stream *s)
+{
+    const struct destination *d = s->wire->link->destination;
+    size_t max = d->result_bytes ? d->result_bytes : RESULT_MAX;
+    s->body = buf_make(max);
+    sse_reader_init(&s->sse, max);
+}
+
+static struct http_stream *
+send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes body, struct bytes method)
+{
+    struct http_stream *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->wire = w;
+    s->id = p ? p->id : 0;
+    s->is_get = strcmp(verb, "GET") == 0;
+    s->retry_ms = -1;
+    s->next = w->streams;
+    w->streams = s;
+    ready_readers(s);
+    struct err e = ask_stream(s, verb, p, body, method);
     if (err_failed(e)) {
         stream_free(s);
         if (p)
-            link_refused(l, p, e);
+            link_refused(w->link, p, e);
         return NULL;
     }
     return s;
+}
+
+static void
+resume(void *ctx)
+{
+    struct http_stream *s = ctx;
+    struct bytes none = {NULL, 0};
+    s->again = NULL;
+    s->resumed++;
+    s->is_get = true;
+    s->events = false;
+    s->status = 0;
+    buf_free(&s->body);
+    sse_reader_free(&s->sse);
+    ready_readers(s);
+    struct pending *p = pending_of(s);
+    struct err e = ask_stream(s, "GET", p, none, none);
+    if (!err_failed(e))
+        return;
+    struct link *l = s->wire->link;
+    stream_free(s);
+    if (p)
+        link_refused(l, p, e);
 }
 
 static void

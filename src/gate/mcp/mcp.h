@@ -7,6 +7,7 @@
  *   notes.c                what belongs to no request: notifications
  *   asks.c, park.c         what a server asks its client, in the same era and across
  *   listen.c, logs.c       subscriptions and log messages, in the same era and across
+ *   replay.c               streams of the older era that can be taken up again
  *   tasks.c                handles of work that goes on after its call
  *   headers.c              headers that say again what stands in the body
  *   call.c, list.c         tools/call decided; lists filtered
@@ -114,6 +115,10 @@ struct session {
     void *owner;  /* the struct lines or struct endpoint it belongs to */
     bool lines;   /* it is a struct lines */
     void *stream; /* HTTP, legacy: the open GET stream */
+    struct kept *kept, **kept_last; /* replay.c: its last events */
+    size_t n_kept, kept_bytes;
+    unsigned next_stream;
+    uint64_t next_event;
     struct back *backs; /* asks.c: the server's requests that the client is to answer */
     size_t n_backs;
     int64_t next_back;
@@ -161,6 +166,7 @@ struct down {
     struct rpc rpc;
     struct pending *pending;     /* waiting at the link */
     struct running running;
+    unsigned stream;             /* http_face: the number of its stream of events, 0: it has none (yet) */
     bool answered, gone;         /* gone: the client left */
     /* tools/call */
     char call[ENV_ID_MAX];
@@ -219,6 +225,17 @@ bool park_resume(struct down *d);
 void park_answered(struct parked *p, const struct rpc *m);
 void park_forgotten(struct parked *p);
 void park_end(struct session *s);
+
+/*
+ * replay.c. replay_next(s, stream, message, id): the id of the next event, which is kept. replay_whole(s, after): everything behind ${after} is
+ * still there. replay_give: those of one stream, oldest first.
+ */
+#define REPLAY_ID_MAX 40
+void replay_next(struct session *s, unsigned stream, struct bytes message, char id[REPLAY_ID_MAX]);
+bool replay_read(struct bytes id, unsigned *stream, uint64_t *after);
+bool replay_whole(const struct session *s, uint64_t after);
+void replay_give(struct session *s, unsigned stream, uint64_t after, void (*give)(void *ctx, const char *id, struct bytes message), void *ctx);
+void replay_free(struct session *s);
 
 /* logs.c. logs_level: false when there is no such level. logs_for: whose message it is, or NULL. */
 bool logs_level(struct session *s, struct bytes level);

@@ -98,6 +98,7 @@ session_unref(struct session *s)
     if (s->hub)
         hub_free(s->hub);
     writ_unref(g->config.writs, s->writ);
+    replay_free(s);
     arena_free(&s->keep);
     free(s);
     gate_maybe_closed(g);

@@ -66,6 +66,7 @@ def permits():
 
 
 # Which scenarios change when a permit is taken away: those whose calls, lists or reads need it.
+ASKS = "input-required-result-"
 USES = {
     "test_simple_text": {"tools-call-simple-text"},
     "test_image_content": {"tools-call-image"},
@@ -87,6 +88,33 @@ USES = {
     "test_trigger_prompt_change": {"server-stateless"},
     "test_x_mcp_header": {"http-custom-header-server-validation"},
     "json_schema_2020_12_tool": {"json-schema-2020-12"},
+    "test_input_required_result_elicitation": {ASKS + n for n in ("basic-elicitation", "ignore-extra-params", "missing-input-response", "result-type")},
+    "test_input_required_result_sampling": {ASKS + "basic-sampling"},
+    "test_input_required_result_list_roots": {ASKS + "basic-list-roots"},
+    "test_input_required_result_request_state": {ASKS + "request-state"},
+    "test_input_required_result_multiple_inputs": {ASKS + "multiple-input-requests"},
+    "test_input_required_result_multi_round": {ASKS + "multi-round"},
+    "test_input_required_result_tampered_state": {ASKS + "tampered-state"},
+    "test_input_required_result_capabilities": {ASKS + "capability-check"},
+    "greet": {"tasks-dispatch-and-envelope", "tasks-lifecycle", "tasks-request-headers"},
+    "slow_compute": {"tasks-capability-negotiation", "tasks-dispatch-and-envelope", "tasks-lifecycle", "tasks-request-headers",
+                     "tasks-request-state-removal", "tasks-wire-fields"},
+    "failing_job": {"tasks-dispatch-and-envelope", "tasks-lifecycle", "tasks-required-task-error"},
+    "protocol_error_job": {"tasks-lifecycle"},
+    "confirm_delete": {"tasks-dispatch-and-envelope", "tasks-mrtr-input"},
+    "multi_input": {"tasks-mrtr-input"},
+    "test_tool_with_task": {"tasks-mrtr-composition"},
+    "test_simple_prompt": {"prompts-get-simple"},
+    "test_prompt_with_arguments": {"prompts-get-with-args", "completion-complete"},
+    "test_prompt_with_embedded_resource": {"prompts-get-embedded-resource"},
+    "test_prompt_with_image": {"prompts-get-with-image"},
+    "test_input_required_result_prompt": {ASKS + "non-tool-request"},
+    "test://static-text": {"resources-read-text", "caching"},
+    "test://static-binary": {"resources-read-binary"},
+    "test://watched-resource": {"resources-subscribe", "resources-unsubscribe"},
+    "test://template/*": {"resources-templates-read"},
+    "test://nonexistent*": {"sep-2164-resource-not-found"},
+    "resources-list": {"caching"},
 }
 
 
