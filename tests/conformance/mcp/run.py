@@ -89,8 +89,8 @@ def run_suite(url, revision, uid=None):
 class Upstream:
     """The fixture over HTTP; it turns away who does not bring ${bearer}."""
 
-    def __init__(self, bearer=None, era=None):
-        self.port = free_port()
+    def __init__(self, bearer=None, era=None, port=None):
+        self.port = port or free_port()
         more = {k: v for k, v in (("FIXTURE_BEARER", bearer), ("FIXTURE_ERA", era)) if v}
         self.process = subprocess.Popen([NODE, SERVER, "http", str(self.port)], stdin=subprocess.DEVNULL, env={**os.environ, **more})
         self.url = f"http://127.0.0.1:{self.port}/mcp"
@@ -125,9 +125,9 @@ class Place:
     def open(self, transport):
         h, key = self.house, secrets.token_hex(24)
         if transport == "http":
-            plain, guarded = Upstream(era=self.era), Upstream(key, self.era)
-            self.upstreams = [plain, guarded]
-            pinned_from, server = {"url": plain.url}, {"url": guarded.url, "headers": {"Authorization": {"secret": "fixture-key", "prefix": "Bearer "}}}
+            plain = Upstream(era=self.era)
+            self.upstreams = [plain]
+            pinned_from, server = {"url": plain.url}, {"url": plain.url, "headers": {"Authorization": {"secret": "fixture-key", "prefix": "Bearer "}}}
         else:
             command = [NODE, SERVER]
             era = {"FIXTURE_ERA": self.era} if self.era else {}
@@ -139,6 +139,9 @@ class Place:
         h.agent("reader", READER, ["work"])
         h.start()
         h.pin("fixture")
+        if self.upstreams: # from now on at the same address, only for who brings the key
+            self.upstreams.pop().close()
+            self.upstreams.append(Upstream(key, self.era, plain.port))
         h.destination("fixture", server, {name: "{ effect: read }" for name in policy.TOOLS}, more="share: [resources, prompts]\n")
         h.task("work", {f"fixture/{name}": "{}" for name in (*policy.TOOLS, *policy.LISTS)})
         subprocess.run([WRIT, "destination", "seal", "fixture", "fixture-key", "--estate", h.estate], input=key, text=True, check=True,
