@@ -344,6 +344,9 @@ quarantine_look(struct link *l, const struct item_changes *changes, unsigned ask
 void
 quarantine_saw(struct link *l, const struct item_change *change)
 {
+    const struct held *h = find(l->route, change->kind, change->name);
+    if (h && !h->returned && (h->what == CHANGE_RENAMED || h->what == CHANGE_TWICE))
+        return; /* a look at everything knew better what it is */
     hold(l, change);
     tell(l);
 }
