@@ -11,12 +11,16 @@
 
 #include "estate/estate.h"
 
+#define TOOL_NAME_MAX 128u   /* bytes */
+#define NAME_MAX_OTHER 1024u /* of a prompt's name or a template */
 #define OFFER_ITEMS_MAX 4000u /* tools, prompts and templates of one server together */
 
 enum item_kind { ITEM_SERVER, ITEM_VERSION, ITEM_INSTRUCTIONS, ITEM_TOOL, ITEM_PROMPT, ITEM_TEMPLATE };
 #define ITEM_KINDS 6
 extern const char *const item_kind_names[]; /* "server", "version", "instructions", "tool", "prompt", "template"; ends with NULL */
 
+/* offer_list_name(kind): "tools", "prompts", "resource_templates", or NULL. */
+const char *offer_list_name(enum item_kind kind);
 /* offer_list(offer, kind): the list of tools, prompts or templates, or NULL. */
 const struct json *offer_list(const struct json *offer, enum item_kind kind);
 /* item_name(kind, item): its name or uriTemplate; empty when it has none. */

@@ -91,7 +91,7 @@ put_renamed(struct sides *old, struct sides *new, enum item_kind kind, struct it
         struct side *best = NULL;
         unsigned most = 0;
         size_t seen = 0;
-        if (old->list[i].met)
+        if (old->list[i].met || find(new, old->list[i].name))
             continue;
         tried++;
         for (size_t k = 0; k < new->n &&seen < RENAMES_MAX; k++) {
@@ -139,7 +139,7 @@ put_rest(struct sides *old, struct sides *new, enum item_kind kind, struct item_
         if (!new->list[i].met)
             add(out, (struct item_change){.kind = kind, .what = CHANGE_ADDED, .name = new->list[i].name, .now = new->list[i].item});
     for (size_t i = 0; i < old->n; i++)
-        if (!old->list[i].met)
+        if (!old->list[i].met && find(new, old->list[i].name) == NULL)
             add(out, (struct item_change){.kind = kind, .what = CHANGE_REMOVED, .name = old->list[i].name, .was = old->list[i].item});
 }
 

@@ -10,75 +10,8 @@
 #include "estate/pin.h"
 
 #define PIN_VERSION 2
-#define TOOL_NAME_MAX 128u
-#define NAME_MAX_OTHER 1024u
 
-const char *const item_kind_names[] = {"server", "version", "instructions", "tool", "prompt", "template", NULL};
-static const char *const list_names[ITEM_KINDS] = {[ITEM_TOOL] = "tools", [ITEM_PROMPT] = "prompts", [ITEM_TEMPLATE] = "resource_templates"};
 static const struct json_limits pin_limits = {.bytes = ESTATE_MAX_FILE, .depth = 64, .nodes = 200000};
-
-const struct json *
-offer_list(const struct json *offer, enum item_kind kind)
-{
-    const struct json *list = list_names[kind] ? json_get(offer, list_names[kind]) : NULL;
-    return json_is(list, JSON_ARRAY) ? list : NULL;
-}
-
-struct bytes
-item_name(enum item_kind kind, const struct json *item)
-{
-    return json_text(item, kind == ITEM_TEMPLATE ? "uriTemplate" : "name");
-}
-
-/* A tool's name that grants ("*", "@resources"), terminals or policies could take for something else is refused. */
-bool
-item_name_ok(enum item_kind kind, struct bytes name)
-{
-    if (kind != ITEM_TOOL)
-        return name.n > 0 && name.n <= NAME_MAX_OTHER;
-    if (name.n == 0 || name.n > TOOL_NAME_MAX || name.at[0] == '@' || name.at[0] == '*')
-        return false;
-    for (size_t i = 0; i < name.n; i++)
-        if (name.at[i] <= 0x20 || name.at[i] >= 0x7f || name.at[i] == '"' || name.at[i] == '\\')
-            return false;
-    return true;
-}
-
-struct err
-item_digest(const struct json *item, uint8_t out[32])
-{
-    return canonical_digest(item, NULL, out);
-}
-
-struct err
-tool_digest(const struct json *tool, uint8_t out[32])
-{
-    return canonical_digest(tool, NULL, out);
-}
-
-struct err
-server_digest(const struct json *server, bool with_reached, uint8_t out[32])
-{
-    uint8_t info[32] = {0}, reached[32] = {0};
-    struct arena a = {0};
-    struct json *both;
-    struct buf b = buf_make(1024);
-    if (json_get(server, "info"))
-        TRY(canonical_digest(json_get(server, "info"), "version", info));
-    if (with_reached && json_get(server, "reached"))
-        TRY(canonical_digest(json_get(server, "reached"), NULL, reached));
-    buf_puts(&b, "{\"info\":\"");
-    buf_hex(&b, bytes_make(info, 32));
-    buf_puts(&b, "\",\"reached\":\"");
-    buf_hex(&b, bytes_make(reached, 32));
-    buf_puts(&b, "\"}");
-    struct err e = b.failed ? err_make(E_MEMORY, "no memory for a digest") : json_parse(&a, buf_bytes(&b), NULL, &both);
-    if (!err_failed(e))
-        e = canonical_digest(both, NULL, out);
-    arena_free(&a);
-    buf_free(&b);
-    return e;
-}
 
 /* ----------------------------------------------------------------------------------------------------------- checking */
 
@@ -108,11 +41,11 @@ check_twice(const struct json *list, enum item_kind kind)
 static struct err
 check_list(const struct json *pin, enum item_kind kind)
 {
-    const struct json *list = json_get(pin, list_names[kind]);
+    const struct json *list = json_get(pin, offer_list_name(kind));
     if (list == NULL && kind != ITEM_TOOL)
         return err_ok();
     if (!json_is(list, JSON_ARRAY))
-        return err_make(E_PIN, "%s must be a list of %ss", list_names[kind], item_kind_names[kind]);
+        return err_make(E_PIN, "%s must be a list of %ss", offer_list_name(kind), item_kind_names[kind]);
     if (list->count > OFFER_ITEMS_MAX)
         return err_make(E_LIMIT, "%zu %ss; at most %u can be pinned", list->count, item_kind_names[kind], OFFER_ITEMS_MAX);
     for (const struct json *t = list->child; t; t = t->next) {

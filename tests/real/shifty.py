@@ -2,7 +2,8 @@
 """
 A server that changes what it offers: `shifty.py CONTROL` speaks MCP lines of the older era. CONTROL is a JSON file, read anew for every
 message: {"offer": {…}, "only_for": client, "after_calls": n, "silent": true, "pages": true, "flood": n}. "offer" stands over OFFER once it is
-time, for all clients or for one; unless "silent", it says that its lists changed at the next call, "flood" times. Standard library only.
+time, for all clients or for one; unless "silent", it says that its lists changed at the next call, "flood" times. `shifty.py CONTROL modern`
+speaks 2026-07-28. Standard library only.
 """
 import json
 import sys
@@ -14,6 +15,7 @@ PROMPT = {"name": "greet", "description": "A greeting", "arguments": [{"name": "
 TEMPLATE = {"name": "note", "uriTemplate": "note://{id}", "description": "A note"}
 OFFER = {"info": {"name": "shifty", "version": "1.0.0"}, "instructions": "Be brief.", "tools": [ECHO, MAIL], "prompts": [PROMPT], "templates": [TEMPLATE]}
 
+MODERN = sys.argv[2:] == ["modern"]
 state = {"client": "", "calls": 0, "said": None}
 
 
@@ -36,7 +38,7 @@ def out(message):
 
 
 def answer(i, **result):
-    out({"jsonrpc": "2.0", "id": i, "result": result})
+    out({"jsonrpc": "2.0", "id": i, "result": ({"resultType": "complete", "ttlMs": 0, "cacheScope": "private"} if MODERN else {}) | result})
 
 
 def listed(i, member, items, params):
@@ -59,7 +61,13 @@ def say_changes():
 
 def request(m):
     i, method, params = m["id"], m["method"], m.get("params", {})
-    if method == "initialize":
+    if MODERN and method == "server/discover":
+        return answer(i, supportedVersions=["2026-07-28"], capabilities={"tools": {"listChanged": True}},
+                      _meta={"io.modelcontextprotocol/serverInfo": OFFER["info"]})
+    if MODERN and method == "subscriptions/listen":
+        return out({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged",
+                    "params": {"notifications": params["notifications"], "_meta": {"io.modelcontextprotocol/subscriptionId": i}}})
+    if method == "initialize" and not MODERN:
         state["client"] = params["clientInfo"]["name"]
         o = offer()
         return answer(i, protocolVersion="2025-11-25", capabilities={"tools": {"listChanged": True}, "prompts": {}, "resources": {}},

@@ -55,12 +55,14 @@ def house():
         shutil.copy(os.path.join(HERE, "shifty.py"), script)
         server = {"command": [sys.executable, script, os.path.join(h.top, "control.json")]}
         h.destination("box", server, {}, more="share: [resources, prompts]\n")
+        h.destination("new", {"command": server["command"] + ["modern"]}, {})
         h.task("work", {})
         h.agent("reader", READER, ["work"])
         h.start()
         h.pin("box")
+        h.pin("new")
         h.destination("box", server, TOOLS, more="share: [resources, prompts]\n")
-        h.task("work", {"box/echo": "{}", "box/mail": "{}", "box/@prompts": "{}", "box/@resources": "{}"})
+        h.task("work", {"box/echo": "{}", "box/mail": "{}", "box/@prompts": "{}", "box/@resources": "{}", "new/*": "{ up_to: write }"})
         h.api("POST", "/v1/reload", {})
         yield h
     finally:
@@ -77,6 +79,7 @@ def as_pinned(house):
     house.put("pins/box.json", pin)
     house.api("POST", "/v1/reload", {})
     accept(house)
+    writ(house, "destination", "pin", "new", "--yes", code=0)
     assert house.api("GET", "/v1/destinations/box")["held"] == []
 
 
@@ -436,6 +439,20 @@ def test_clients_hear_that_their_lists_changed(house):
         accept(house)
         until_told(legacy)
         assert sorted(names(legacy)) == ["echo", "mail"]
+
+
+def test_a_subscription_hears_it_too(house):
+    """2026-07-28: on the stream of the client that asked for it, under its own id, after the acknowledgement."""
+    with contextlib.closing(Lines(house, "new", modern=True)) as lines, contextlib.closing(Lines(house, "new", modern=True)) as other:
+        lines.start(), other.start()
+        assert sorted(names(lines)) == ["echo", "mail"]
+        listen = lines.request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        assert lines.receive()["method"] == "notifications/subscriptions/acknowledged"
+        control(house, echo(description=POISON), silent=True)
+        assert names(other) == ["mail"]  # that is how it was seen
+        m = lines.receive()
+        assert m["method"] == "notifications/tools/list_changed" and m["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"] == listen
+        assert names(lines) == ["mail"]
 
 
 # ------------------------------------------------------------------------------------------------------------------ acceptance

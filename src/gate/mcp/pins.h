@@ -52,7 +52,7 @@ struct pins { /* of one link */
 };
 
 /* program.c: program_reached(d, b): what the destination's server is, as the host has it now: its command and the SHA-256 of its program, or its
- * address. What an interpreter runs is the script, not the interpreter; what is fetched at start (npx, uvx) has no hash beforehand. */
+ * address and the certificates it is believed by. What an interpreter runs is the script, not the interpreter; what is fetched at start (npx, uvx) has no hash beforehand. */
 void program_reached(const struct destination *d, struct buf *b);
 
 /* quarantine.c. Everything on the loop's thread; a store or log that fails holds nothing up: what is held is held in memory first. */

@@ -1,4 +1,4 @@
-/* What a server over stdio runs, as far as it can be known before it runs. */
+/* How a server is come by: what one over stdio runs, as far as it can be known before it runs; where one over HTTP is, and whom TLS believes there. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -90,6 +90,12 @@ program_reached(const struct destination *d, struct buf *b)
     json_open(b, '{');
     if (d->kind == UPSTREAM_HTTP) {
         json_member_str(b, "url", d->url);
+        if (d->ca_file) { /* whom TLS believes is who the server is */
+            json_key(b, "files");
+            json_open(b, '{');
+            put_file(b, d->ca_file);
+            json_close(b, '}');
+        }
     } else {
         json_key(b, "command");
         json_open(b, '[');
