@@ -120,7 +120,7 @@ uid_of(const struct json *v)
 
 /* A list of sets in the making. */
 struct parts {
-    struct cedar_policies *at[512];
+    struct cedar_policies *at[4096];
     size_t n;
 };
 
