@@ -276,11 +276,12 @@ test_memory_ends_among_few(void **state)
     buf_puts(&e, "[{\"uid\":{\"type\":\"U\",\"id\":\"a\"},\"attrs\":{},\"parents\":[");
     for (int i = 0; i < 200; i++)
         buf_printf(&b, "permit(principal == U::\"u%d\", action == Action::\"x%d\", resource);\n", i, i);
-    for (int group = 0; group < 14; group++) {
+    for (int group = 0; group < 70; group++) {
         buf_printf(&e, "%s{\"type\":\"U\",\"id\":\"g%d\"}", group ? "," : "", group);
         for (int i = 0; i < 10; i++)
             buf_printf(&b, "permit(principal in U::\"g%d\", action == Action::\"x%d\", resource) when { [%s, %d].contains(%d) };\n", group,
-                       i % 5 == 4 ? 7 : 150, i < 8 ? "context.n, context.s, 8" : "3", group * 10 + i, i % 4 ? 100000 : 3);
+                       i % 5 == 4 ? 7 : 150, group < 14 && i < 8 ? "context.n, context.s, 8" : "3", group * 10 + i,
+                       group < 14 && i % 4 == 0 ? 3 : 100000);
     }
     buf_puts(&e, "]}]");
     struct rare r = rare(parse(&b), buf_text(&e), NULL, NULL);
@@ -468,6 +469,8 @@ test_values_never_seen(void **state)
         "\"tags\":{\"k\":\"v\",\"l\":\"w\"}}]";
     struct rare r = rare(parse_text("permit(principal, action, resource) when { [\"p\", \"q\", \"r\"].contains(context.s) };"
                                     "permit(principal, action, resource) when { principal.s.contains(context.s) };"
+                                    "permit(principal, action, resource) when { context.many.contains(context.s) };"
+                                    "permit(principal, action, resource) when { context.few.contains(context.s) };"
                                     "permit(principal, action, resource) when { principal.s.containsAny([context.s, context.t]) };"
                                     "permit(principal, action, resource) when { principal.s.containsAll([context.s]) };"
                                     "permit(principal, action, resource) when { principal.hasTag(context.t) };"
@@ -481,8 +484,9 @@ test_values_never_seen(void **state)
     static const char *const values[] = {"\"p\"", "\"never\"", "\"k\"", "\"kk\"", "[]"};
     for (size_t i = 0; i < 5; i++)
         for (size_t k = 0; k < 5; k++) {
-            char context[100];
-            snprintf(context, sizeof context, "{\"s\":%s,\"t\":%s}", values[i], values[k]);
+            char context[200];
+            snprintf(context, sizeof context, "{\"s\":%s,\"t\":%s,\"few\":[%s,7],\"many\":[1,2,3,4,\"p\",\"k\",5,6]}", values[i], values[k],
+                     values[k]);
             cedar_scratch_reset(r.s);
             struct cedar_request q = request(&r, "a", "x", "r", context);
             (void)same(&r, &q);
