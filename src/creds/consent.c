@@ -317,7 +317,6 @@ settle(struct consent *k)
     s->consent_first = s->rediscover = false;
     s->error[0] = s->challenged[0] = 0;
     s->failing_ms = 0;
-    s->step_ups = 0;
     s->connected_ms = now_ms(c);
     snprintf(s->issuer, sizeof s->issuer, "%s", k->plan->as.issuer);
     snprintf(s->by, sizeof s->by, "%s", k->by);

@@ -29,7 +29,7 @@
 #define FAILED_MS 5000                 /* an authorization server that failed is not asked again within this */
 #define CONSENT_MS 600000
 #define CONSENTS_MAX 1000
-#define STEP_UPS_MAX 3                 /* demands for more scope, within STEP_UP_MS, that are followed */
+#define STEP_UPS_MAX 2                 /* demands for more scope, within STEP_UP_MS, that are followed */
 #define STEP_UP_MS 600000
 #define SEATS_MAX 10000
 #define SCOPE_MAX 2000

@@ -75,7 +75,7 @@ class Run:
         house.put("destinations/suite.yaml", self.destination)
         house.task("work", {"suite/*": "{ up_to: irreversible }"})
         house.put("policies/house.cedar", '@id("all") permit (principal, action, resource);\n')
-        house.agent("reader", h.READER, ["work"])
+        house.agent("reader", h.READER, ["work"], more="acts_for: ana\n")
         return house
 
     def seal(self):
@@ -123,37 +123,35 @@ class Run:
         return tools
 
     def arguments(self, tool):
-        given = (self.context.get("toolCalls") or [{}])[0] if isinstance(self.context.get("toolCalls"), list) else {}
-        if given.get("name") == tool["name"]:
-            return given.get("arguments", {})
         values = {"number": 1, "integer": 1, "string": "x", "boolean": True, "array": [], "object": {}}
         schema = tool.get("inputSchema") or {}
         return {k: v.get("default", values.get(v.get("type"), "x")) for k, v in (schema.get("properties") or {}).items() if isinstance(v, dict)}
 
-    def call(self, endpoint, tool):
+    def call(self, agent, name, arguments):
         for _ in range(6):
-            c, r = endpoint.post("suite", "tools/call", {"name": tool["name"], "arguments": self.arguments(tool)})
-            text = r.read().decode()
-            c.close()
-            answer = json.loads(text.split("data:", 1)[1] if text.startswith(("event", "data", "id", ":")) else text)
-            say("call:", json.dumps(answer)[:400])
+            answer = agent.call(name, **arguments)
+            say("call:", name, json.dumps(answer)[:400])
             if "error" not in answer or not self.follow(answer["error"]):
                 return answer
         return answer
+
+    def calls(self, tools):
+        """What the context wants called, else each tool once."""
+        wanted = self.context.get("toolCalls") or [{"name": t["name"], "arguments": self.arguments(t)} for t in tools]
+        return [(w["name"], w.get("arguments") or {}) for w in wanted]
 
     def go(self):
         self.declare()
         self.house.start()
         self.seal()
         tools = self.pin()
-        endpoint = h.Endpoint(self.house, on_behalf_of="ana")
+        agent = h.Lines(self.house, "suite", args=["--agent", "reader", "--task", "work"], modern=self.era == "modern")
         try:
-            failed = False
-            for tool in tools:
-                failed |= "error" in self.call(endpoint, tool)
-            return 1 if failed else 0
+            started = agent.start()
+            say("start:", json.dumps(started)[:300])
+            return 1 if any("error" in self.call(agent, name, arguments) for name, arguments in self.calls(tools)) else 0
         finally:
-            endpoint.close()
+            agent.close()
 
 
 def main():

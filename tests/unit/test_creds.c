@@ -80,10 +80,20 @@ kind_of(const char *text)
 static void
 addresses_are_told_apart(void **state)
 {
-    static const char *const never[] = {"169.254.169.254", "0.0.0.0", "224.0.0.1", "255.255.255.255", "fe80::1", "ff02::1", "::", "fd00:ec2::254",
-                                        "100.100.100.200", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1"};
-    static const char *const private[] = {"10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "fc00::1", "fd12::1",
-                                          "::ffff:10.0.0.1", "64:ff9b::a00:1", "2001:db8::1", "::10.0.0.1"};
+    static const char *const never[] = {"169.254.169.254",
+                                        "0.0.0.0",
+                                        "224.0.0.1",
+                                        "255.255.255.255",
+                                        "fe80::1",
+                                        "ff02::1",
+                                        "::",
+                                        "fd00:ec2::254",
+                                        "100.100.100.200",
+                                        "::ffff:169.254.169.254",
+                                        "64:ff9b::a9fe:a9fe",
+                                        "2002:a9fe:a9fe::1"};
+    static const char *const private[] = {"10.0.0.1", "172.16.0.1",      "172.31.255.255", "192.168.1.1", "100.64.0.1", "fc00::1",
+                                          "fd12::1",  "::ffff:10.0.0.1", "64:ff9b::a00:1", "2001:db8::1", "::10.0.0.1"};
     static const char *const loopback[] = {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"};
     static const char *const public[] = {"1.1.1.1", "172.15.0.1", "172.32.0.1", "100.63.0.1", "2606:4700::1111", "192.0.1.1", "198.20.0.1"};
     (void)state;
@@ -132,7 +142,8 @@ static void
 token_answers_are_read(void **state)
 {
     (void)state;
-    struct token_response t = token("{\"access_token\":\"abc\",\"token_type\":\"bearer\",\"expires_in\":60,\"refresh_token\":\"r\",\"scope\":\"a b\"}", 200, E_OK);
+    struct token_response t =
+        token("{\"access_token\":\"abc\",\"token_type\":\"bearer\",\"expires_in\":60,\"refresh_token\":\"r\",\"scope\":\"a b\"}", 200, E_OK);
     assert_true(bytes_is(t.access, "abc") && bytes_is(t.refresh, "r") && bytes_is(t.scope, "a b") && t.expires_s == 60);
     assert_int_equal(token("{\"access_token\":\"abc\",\"token_type\":\"Bearer\",\"expires_in\":\"60\"}", 200, E_OK).expires_s, 60);
     assert_int_equal(token("{\"access_token\":\"abc\",\"token_type\":\"Bearer\",\"expires_in\":-5}", 200, E_OK).expires_s, -1);
@@ -175,7 +186,8 @@ values_of_vaults_and_clusters_are_read(void **state)
     struct bytes value;
     int64_t lease = 0;
     (void)state;
-    assert_int_equal(vault_value_read(&a, BYTES("{\"lease_duration\":0,\"data\":{\"data\":{\"k\":\"v2\"},\"metadata\":{}}}"), 2, "k", &value, &lease).code, E_OK);
+    assert_int_equal(
+        vault_value_read(&a, BYTES("{\"lease_duration\":0,\"data\":{\"data\":{\"k\":\"v2\"},\"metadata\":{}}}"), 2, "k", &value, &lease).code, E_OK);
     assert_true(bytes_is(value, "v2"));
     assert_int_equal(vault_value_read(&a, BYTES("{\"lease_duration\":90,\"data\":{\"k\":\"v1\"}}"), 1, "k", &value, &lease).code, E_OK);
     assert_true(bytes_is(value, "v1") && lease == 90);
@@ -192,12 +204,13 @@ metadata_is_read(void **state)
     struct issuer_metadata m;
     struct resource_metadata r;
     (void)state;
-    assert_int_equal(issuer_metadata_read(&a,
-                                          BYTES("{\"issuer\":\"https://a\",\"token_endpoint\":\"https://a/t\",\"code_challenge_methods_supported\":[\"plain\"],"
-                                                "\"token_endpoint_auth_methods_supported\":[\"none\",\"client_secret_post\"]}"),
-                                          &m)
-                         .code,
-                     E_OK);
+    assert_int_equal(
+        issuer_metadata_read(&a,
+                             BYTES("{\"issuer\":\"https://a\",\"token_endpoint\":\"https://a/t\",\"code_challenge_methods_supported\":[\"plain\"],"
+                                   "\"token_endpoint_auth_methods_supported\":[\"none\",\"client_secret_post\"]}"),
+                             &m)
+            .code,
+        E_OK);
     assert_false(m.s256);
     assert_int_equal(m.auth_methods, 1 << OAUTH_AUTH_NONE | 1 << OAUTH_AUTH_POST);
     assert_int_equal(issuer_metadata_read(&a, BYTES("{\"issuer\":\"https://a\"}"), &m).code, E_UPSTREAM);
@@ -240,11 +253,16 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(challenges_are_read),     cmocka_unit_test(well_known_addresses_take_three_forms),
-        cmocka_unit_test(a_resource_covers_what_is_below_it), cmocka_unit_test(addresses_are_told_apart),
-        cmocka_unit_test(only_https_is_learned),   cmocka_unit_test(token_answers_are_read),
-        cmocka_unit_test(errors_hold_no_value),    cmocka_unit_test(values_of_vaults_and_clusters_are_read),
-        cmocka_unit_test(metadata_is_read),        cmocka_unit_test(queries_are_read_once),
+        cmocka_unit_test(challenges_are_read),
+        cmocka_unit_test(well_known_addresses_take_three_forms),
+        cmocka_unit_test(a_resource_covers_what_is_below_it),
+        cmocka_unit_test(addresses_are_told_apart),
+        cmocka_unit_test(only_https_is_learned),
+        cmocka_unit_test(token_answers_are_read),
+        cmocka_unit_test(errors_hold_no_value),
+        cmocka_unit_test(values_of_vaults_and_clusters_are_read),
+        cmocka_unit_test(metadata_is_read),
+        cmocka_unit_test(queries_are_read_once),
         cmocka_unit_test(scopes_are_joined_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
