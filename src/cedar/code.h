@@ -50,6 +50,15 @@
     C(CODE_SET, "eb", "d = the set of the values in list b")                                                                                         \
     C(CODE_RECORD, "ebp", "d = the record with the names pieces[x] and the values in list b")                                                        \
     C(CODE_CALL, "ebf", "d = extension function x of the values in list b, which may fault")                                                         \
+    C(CODE_CALL_1, "daf", "d = extension function x of a, which may fault")                                                                          \
+    C(CODE_CALL_2, "dabf", "d = extension function x of a and b, which may fault")                                                                   \
+    C(CODE_TEST_EQUAL, "abj", "go on at x unless (a == b) is d, here 0 or 1")                                                                        \
+    C(CODE_TEST_LESS, "abj", "… unless (a < b) is d; as LESS")                                                                                       \
+    C(CODE_TEST_LESS_EQUAL, "abj", "… unless (a <= b) is d; as LESS")                                                                                \
+    C(CODE_TEST_GREATER, "abj", "… unless (a > b) is d; as LESS")                                                                                    \
+    C(CODE_TEST_GREATER_EQUAL, "abj", "… unless (a >= b) is d; as LESS")                                                                             \
+    C(CODE_TEST_IN, "abj", "… unless (a in b) is d; as IN")                                                                                          \
+    C(CODE_TEST_CONTAINS, "abj", "… unless a.contains(b) is d; as CONTAINS")                                                                         \
     C(CODE_RETURN, "a", "the value of the chunk is a")
 
 enum code_op {
@@ -59,8 +68,8 @@ enum code_op {
         CODE_COUNT
 };
 
-/* An operand: where it is and its index there. */
-enum operand_kind { OPERAND_REGISTER, OPERAND_CONSTANT, OPERAND_VARIABLE, OPERAND_KINDS };
+/* An operand: where it is and its index there. One in a slot may have no value: then that is a fault. */
+enum operand_kind { OPERAND_REGISTER, OPERAND_CONSTANT, OPERAND_VARIABLE, OPERAND_SLOT, OPERAND_KINDS };
 #define OPERAND_SHIFT 30
 #define OPERAND_INDEX ((UINT32_C(1) << OPERAND_SHIFT) - 1)
 #define OPERAND(kind, index) ((uint32_t)(kind) << OPERAND_SHIFT | (uint32_t)(index))
@@ -80,6 +89,16 @@ struct chunk {
 #define NO_MEMO UINT32_MAX
 #define REGISTERS_MAX 4096u
 
+/*
+ * The attributes that most conditions read have slots, which are filled before the first condition of a request runs: slot i is attribute
+ * ${name} of ${of}, a variable or a slot before it, and stays empty when there is none.
+ */
+struct slot {
+    uint32_t of; /* operand */
+    struct cedar_str name; /* interned */
+};
+#define SLOTS_MAX 16u
+
 struct program {
     struct code *code;
     size_t n_code;
@@ -89,6 +108,8 @@ struct program {
     size_t n_constants;
     struct cedar_str *names; /* interned */
     size_t n_names;
+    struct slot slots[SLOTS_MAX];
+    size_t n_slots;
     struct pieces *pieces; /* names in them are interned; parts of patterns need not be */
     size_t n_pieces;
     size_t n_memos;

@@ -7,7 +7,8 @@ struct compiler {
     struct program *p;
     struct growing code, chunks, constants, names, pieces;
     uint32_t *constant_of, *name_of; /* per term: 1 + where its literal or name stands */
-    struct growing patches;          /* jumps of the chunk that lead to its failing end */
+    uint32_t *slot_of;               /* per term: 1 + its slot, or 0 */
+    struct growing patches;          /* jumps of a chain that lead to its end */
     uint32_t start;
     unsigned registers; /* of the chunk */
     bool failed;
@@ -103,6 +104,8 @@ operand(struct compiler *c, uint32_t term, unsigned d)
         return constant(c, term);
     if (t->op == EXPR_VARIABLE)
         return OPERAND(OPERAND_VARIABLE, t->variable);
+    if (c->slot_of[term])
+        return OPERAND(OPERAND_SLOT, c->slot_of[term] - 1);
     value_to(c, term, d);
     return reg(c, d);
 }
@@ -114,12 +117,28 @@ value_to(struct compiler *c, uint32_t term, unsigned d)
     reg(c, d);
     if (c->failed)
         return;
-    if (t->op == EXPR_LITERAL || t->op == EXPR_VARIABLE)
+    if (t->op == EXPR_LITERAL || t->op == EXPR_VARIABLE || c->slot_of[term])
         emit(c, (struct code){CODE_MOVE, (uint16_t)d, operand(c, term, d), 0, 0});
     else if (t->chunk != NO_VERTEX && t->weight >= WEIGHT_SHARED)
         emit(c, (struct code){CODE_TERM, (uint16_t)d, 0, 0, t->chunk});
     else
         expression(c, term, d);
+}
+
+/* Both operands of ${t}. The left one faults first: where the right one is code that may fault, it does not stay in its slot until then. */
+static void
+two_operands(struct compiler *c, const struct vertex *t, unsigned d, struct code *to)
+{
+    uint32_t left = t->kid[0], right = t->kid[1];
+    enum expr_op op = c->t->at[right].op;
+    bool ready = op == EXPR_LITERAL || op == EXPR_VARIABLE || c->slot_of[right];
+    if (c->slot_of[left] && !ready) {
+        value_to(c, left, d);
+        to->a = reg(c, d);
+    } else {
+        to->a = operand(c, left, d);
+    }
+    to->b = operand(c, right, d + 1);
 }
 
 /* kids joined by && (or ||): the first that decides is the value; the last must be a bool, too. */
@@ -154,17 +173,36 @@ choice(struct compiler *c, const struct vertex *t, unsigned d)
 static void
 arithmetic(struct compiler *c, const struct vertex *t, unsigned d)
 {
-    uint32_t a = operand(c, t->kid[0], d);
+    struct code code = {0, (uint16_t)d, 0, 0, 0};
     for (uint32_t i = 1; i < t->n; i++) {
-        uint16_t op = t->operators[i - 1] == '+' ? CODE_ADD : t->operators[i - 1] == '-' ? CODE_SUBTRACT : CODE_MULTIPLY;
-        emit(c, (struct code){op, (uint16_t)d, a, operand(c, t->kid[i], d + 1), 0});
-        a = reg(c, d);
+        code.op = t->operators[i - 1] == '+' ? CODE_ADD : t->operators[i - 1] == '-' ? CODE_SUBTRACT : CODE_MULTIPLY;
+        if (i == 1)
+            two_operands(c, t, d, &code);
+        else
+            code.b = operand(c, t->kid[i], d + 1);
+        emit(c, code);
+        code.a = reg(c, d);
     }
+}
+
+static void
+call(struct compiler *c, const struct vertex *t, unsigned d)
+{
+    struct code code = {t->n > 1 ? CODE_CALL_2 : CODE_CALL_1, (uint16_t)d, 0, 0, t->function};
+    if (t->n > 1)
+        two_operands(c, t, d, &code);
+    else
+        code.a = operand(c, t->kid[0], d);
+    emit(c, code);
 }
 
 static void
 list(struct compiler *c, uint32_t term, const struct vertex *t, unsigned d)
 {
+    if (t->op == EXPR_CALL && (t->n == 1 || t->n == 2)) {
+        call(c, t, d);
+        return;
+    }
     emit(c, (struct code){CODE_LIST, (uint16_t)d, 0, 0, t->n});
     for (uint32_t i = 0; i < t->n; i++)
         emit(c, (struct code){CODE_PUT, (uint16_t)d, operand(c, t->kid[i], d + 1), 0, i});
@@ -199,9 +237,11 @@ static const uint16_t plain[EXPR_COUNT] = {
 static void
 simple(struct compiler *c, uint32_t term, const struct vertex *t, unsigned d)
 {
-    struct code code = {plain[t->op], (uint16_t)d, operand(c, t->kid[0], d), 0, 0};
+    struct code code = {plain[t->op], (uint16_t)d, 0, 0, 0};
     if (t->n > 1)
-        code.b = operand(c, t->kid[1], d + 1);
+        two_operands(c, t, d, &code);
+    else
+        code.a = operand(c, t->kid[0], d);
     if (t->op == EXPR_ATTRIBUTE)
         code.op = CODE_ATTRIBUTE, code.x = name(c, term);
     else if (t->op == EXPR_IS)
@@ -241,19 +281,70 @@ expression(struct compiler *c, uint32_t term, unsigned d)
 
 /* ------------------------------------------------------------------------------------------------------------------ chunks */
 
-/* Go on behind when ${term} is ${want}, leave to the failing end when it is the opposite. */
+/* Jumps to one place that is not known yet: each leads to the one before it, the first to NO_JUMP. */
+#define NO_JUMP UINT32_MAX
+
 static void
-test(struct compiler *c, uint32_t term, bool want)
+jump_later(struct compiler *c, struct code code, uint32_t *jumps)
+{
+    code.x = *jumps;
+    *jumps = emit(c, code);
+}
+
+static void
+land_all(struct compiler *c, uint32_t jumps)
+{
+    while (!c->failed && jumps != NO_JUMP) {
+        uint32_t before = ((struct code *)c->code.at)[c->start + jumps].x;
+        land(c, jumps);
+        jumps = before;
+    }
+}
+
+/* Comparisons that are tests at the same time; 0 for others. ${want} turns for `!=`. */
+static uint16_t
+fused(const struct vertex *t, bool *want)
+{
+    static const uint16_t tests[EXPR_COUNT] = {
+        [EXPR_EQUAL] = CODE_TEST_EQUAL,     [EXPR_UNEQUAL] = CODE_TEST_EQUAL,
+        [EXPR_LESS] = CODE_TEST_LESS,       [EXPR_LESS_EQUAL] = CODE_TEST_LESS_EQUAL,
+        [EXPR_GREATER] = CODE_TEST_GREATER, [EXPR_GREATER_EQUAL] = CODE_TEST_GREATER_EQUAL,
+        [EXPR_IN] = CODE_TEST_IN,           [EXPR_CONTAINS] = CODE_TEST_CONTAINS,
+    };
+    *want ^= t->op == EXPR_UNEQUAL;
+    return tests[t->op];
+}
+
+/*
+ * Go on behind when ${term} is ${want}, else by one of ${jumps}. An AND that must be true, or an OR that must be false, is tests in a row;
+ * where any operand will do, the first that does leads behind the last.
+ */
+static void
+test(struct compiler *c, uint32_t term, bool want, uint32_t *jumps)
 {
     const struct vertex *t = &c->t->at[term];
-    if (t->op == EXPR_NOT && (t->chunk == NO_VERTEX || t->weight < WEIGHT_SHARED)) {
-        test(c, t->kid[0], !want);
+    bool shared = t->chunk != NO_VERTEX && t->weight >= WEIGHT_SHARED;
+    uint32_t behind = NO_JUMP;
+    if (!shared && t->op == EXPR_NOT) {
+        test(c, t->kid[0], !want, jumps);
         return;
     }
-    uint32_t at = emit(c, (struct code){want ? CODE_IF_FALSE : CODE_IF_TRUE, 0, operand(c, term, 0), 0, 0});
-    uint32_t *patch = grow(c, &c->patches, sizeof *patch);
-    if (patch)
-        *patch = at;
+    if (!shared && t->n > 0 && (t->op == EXPR_AND || t->op == EXPR_OR)) {
+        bool all = (t->op == EXPR_AND) == want;
+        for (uint32_t i = 0; i + 1 < t->n; i++)
+            test(c, t->kid[i], all ? want : !want, all ? jumps : &behind);
+        test(c, t->kid[t->n - 1], want, jumps);
+        land_all(c, behind);
+        return;
+    }
+    uint16_t op = shared ? 0 : fused(t, &want);
+    if (op) {
+        struct code code = {op, want, 0, 0, 0};
+        two_operands(c, t, 0, &code);
+        jump_later(c, code, jumps);
+    } else {
+        jump_later(c, (struct code){want ? CODE_IF_FALSE : CODE_IF_TRUE, 0, operand(c, term, 0), 0, 0}, jumps);
+    }
 }
 
 static uint32_t
@@ -269,14 +360,13 @@ truth(struct compiler *c, bool v)
 static void
 conjunction(struct compiler *c, const struct vertex *t)
 {
-    c->patches.n = 0;
+    uint32_t jumps = NO_JUMP;
     for (uint32_t i = 0; i < t->n; i++)
-        test(c, t->kid[i], true);
+        test(c, t->kid[i], true, &jumps);
     emit(c, (struct code){CODE_RETURN, 0, truth(c, true), 0, 0});
-    if (c->patches.n == 0)
+    if (jumps == NO_JUMP)
         return;
-    for (size_t i = 0; i < c->patches.n; i++)
-        land(c, ((uint32_t *)c->patches.at)[i]);
+    land_all(c, jumps);
     emit(c, (struct code){CODE_RETURN, 0, truth(c, false), 0, 0});
 }
 
@@ -351,6 +441,67 @@ begin(struct compiler *c)
     }
 }
 
+/* ------------------------------------------------------------------------------------------------------------------- slots */
+
+struct path {
+    uint32_t term, uses;
+};
+
+static int
+by_uses(const void *a, const void *b)
+{
+    const struct path *x = a, *y = b;
+    if (x->uses != y->uses)
+        return x->uses > y->uses ? -1 : 1;
+    return x->term < y->term ? -1 : x->term > y->term;
+}
+
+static bool
+is_path(const struct graph *t, uint32_t term)
+{
+    while (t->at[term].op == EXPR_ATTRIBUTE)
+        term = t->at[term].kid[0];
+    return t->at[term].op == EXPR_VARIABLE;
+}
+
+/* A use of a path is one of those it goes on from, too, so that these come first. */
+static void
+count_uses(const struct graph *t, uint32_t *uses)
+{
+    for (uint32_t i = (uint32_t)t->n; i-- > 0;)
+        if (t->at[i].op == EXPR_ATTRIBUTE) {
+            uses[i] += t->at[i].uses;
+            uses[t->at[i].kid[0]] += uses[i];
+        }
+}
+
+/* The paths that most terms use get slots. One that only one term uses is found when that is computed. */
+static void
+give_slots(struct compiler *c)
+{
+    struct growing paths = {NULL, 0, 0, false};
+    uint32_t *uses = calloc(c->t->n + 1, sizeof *uses);
+    if (uses)
+        count_uses(c->t, uses);
+    for (uint32_t i = 0; uses && i < c->t->n; i++) {
+        bool wanted = c->t->at[i].op == EXPR_ATTRIBUTE && uses[i] > 1 && is_path(c->t, i);
+        struct path *to = wanted ? growing_add(&paths, 1, sizeof *to) : NULL;
+        if (to)
+            *to = (struct path){i, uses[i]};
+    }
+    const struct path *at = paths.at;
+    if (paths.n)
+        qsort(paths.at, paths.n, sizeof *at, by_uses);
+    for (size_t i = 0; i < paths.n && i < SLOTS_MAX; i++) {
+        const struct vertex *t = &c->t->at[at[i].term];
+        c->p->slots[i] = (struct slot){operand(c, t->kid[0], 0), t->name};
+        c->slot_of[at[i].term] = (uint32_t)++c->p->n_slots;
+    }
+    c->failed |= uses == NULL || paths.failed;
+    free(paths.at);
+    free(uses);
+}
+
 bool
 compile_graph(struct graph *t, const uint32_t *roots, size_t n, struct program *p)
 {
@@ -358,9 +509,12 @@ compile_graph(struct graph *t, const uint32_t *roots, size_t n, struct program *
     uint8_t *is_root = calloc(t->n + 1, sizeof *is_root);
     c.constant_of = calloc(t->n + 1, sizeof *c.constant_of);
     c.name_of = calloc(t->n + 1, sizeof *c.name_of);
-    c.failed = !is_root || !c.constant_of || !c.name_of;
+    c.slot_of = calloc(t->n + 1, sizeof *c.slot_of);
+    c.failed = !is_root || !c.constant_of || !c.name_of || !c.slot_of;
     *p = (struct program){.n_code = 0};
     begin(&c);
+    if (!c.failed)
+        give_slots(&c);
     if (!c.failed)
         chunks(&c, roots, n, is_root);
     if (!c.failed)
@@ -368,6 +522,7 @@ compile_graph(struct graph *t, const uint32_t *roots, size_t n, struct program *
     free(is_root);
     free(c.constant_of);
     free(c.name_of);
+    free(c.slot_of);
     free(c.code.at);
     free(c.chunks.at);
     free(c.constants.at);

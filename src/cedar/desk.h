@@ -21,6 +21,8 @@ struct frame {
     uint32_t chunk, d;
 };
 
+#define DESK_SLOTS 16 /* SLOTS_MAX of code.h */
+
 struct desk {
     uint64_t stamp;
     struct memo *memos;
@@ -29,6 +31,9 @@ struct desk {
     uint64_t *marks; /* a bit a policy, all clear between decisions; behind them a bit for each 64 of these */
     size_t n_memos, n_registers, n_frames, n_marks;
     size_t words; /* of ${marks}, for the engine at work */
+    uint64_t filled; /* the stamp of the request whose attributes are in the slots */
+    const struct cedar_value *slots[DESK_SLOTS];
+    uint32_t hints[DESK_SLOTS]; /* where in its record the attribute stood last time */
     struct fault fault;
 };
 

@@ -167,7 +167,7 @@ cedar_engine_bytes(const struct cedar_engine *e)
     const struct index *x = &e->index;
     size_t index = (x->n_nodes + 1) * sizeof *x->spot_of + x->n_spots * sizeof *x->spots + x->n_principals * sizeof *x->principals +
                    x->n_resources * sizeof *x->resources + x->n_branches * sizeof *x->branches + x->n_buckets * sizeof *x->buckets +
-                   x->n_groups * sizeof *x->groups + x->n_entries * sizeof *x->entries + x->n_items * sizeof *x->items +
-                   e->policies->n * sizeof *x->verdicts;
+                   x->n_groups * sizeof *x->groups + x->n_wides * sizeof *x->wides + x->n_few * sizeof *x->few + x->n_types * sizeof *x->types +
+                   x->n_entries * sizeof *x->entries + x->n_items * sizeof *x->items + e->policies->n * sizeof *x->verdicts;
     return sizeof *e + e->a.used + e->table.cap * sizeof *e->table.slots + index;
 }

@@ -1,4 +1,5 @@
 /* Deciding with an engine. */
+#include "base/err.h"
 #include "cedar/engine.h"
 
 struct deciding {
@@ -11,6 +12,33 @@ struct deciding {
     struct cedar_policy_error *errors;
     size_t cap_permits, cap_forbids, cap_errors;
 };
+
+/*
+ * Policies are found in any order. Each element begins with the number of a policy, a size_t; Shell's method, since a decision takes
+ * nothing from the heap. Mostly there are few, in order already.
+ */
+static inline void
+order(void *list, size_t n, size_t size)
+{
+    UNINITIALIZED struct cedar_policy_error one;
+    char *at = list;
+    size_t gap = 1, policy, other;
+    while (gap < n / 3)
+        gap = gap * 3 + 1;
+    for (; gap > 0; gap /= 3)
+        for (size_t i = gap, to; i < n; i++) {
+            memcpy(&one, at + i * size, size);
+            memcpy(&policy, &one, sizeof policy);
+            for (to = i; to >= gap; to -= gap) {
+                memcpy(&other, at + (to - gap) * size, sizeof other);
+                if (other <= policy)
+                    break;
+                memcpy(at + to * size, at + (to - gap) * size, size);
+            }
+            if (to != i)
+                memcpy(at + to * size, &one, size);
+        }
+}
 
 /* A list in the scratch that doubles. */
 static void *
@@ -133,7 +161,9 @@ static bool
 consider(struct deciding *d, size_t policy)
 {
     const struct verdict *w = &d->e->index.verdicts[policy];
-    if ((w->principal && w->principal != d->asked[VARIABLE_PRINCIPAL].type) || (w->resource && w->resource != d->asked[VARIABLE_RESOURCE].type))
+    const char *const *types = d->e->index.types;
+    if ((w->principal && types[w->principal] != d->asked[VARIABLE_PRINCIPAL].type) ||
+        (w->resource && types[w->resource] != d->asked[VARIABLE_RESOURCE].type))
         return true;
     return evaluate(d, w, policy);
 }
@@ -150,12 +180,23 @@ consider_word(struct deciding *d, size_t word)
     return ok;
 }
 
+/* What the index found without marks. */
+static bool
+consider_found(void *of, const uint32_t *policies, size_t n)
+{
+    struct deciding *d = of;
+    bool ok = true, exact = d->e->index.n_actions <= ACTION_BITS;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = (!exact && !action_matches(d, &d->e->rules[policies[i]])) || consider(d, policies[i]);
+    return ok;
+}
+
 static bool
 consider_marked(struct deciding *d)
 {
     struct desk *desk = d->m.desk;
     uint64_t *above = desk->marks + desk->words;
-    bool ok = index_mark(&d->e->index, &d->m, d->asked);
+    bool ok = index_find(&d->e->index, &d->m, d->asked, consider_found, d);
     for (size_t i = 0; i < marks_words(desk->words); i++) {
         uint64_t words = above[i];
         above[i] = 0;
@@ -203,6 +244,18 @@ ask(struct deciding *d, int part, const struct cedar_value *v)
     to->type = type ? type->text.at : to->node && to->node->number < d->e->table.nodes ? to->node->value.uid.type.at : "";
 }
 
+static void
+hand_over(const struct deciding *d, struct cedar_answer *a)
+{
+    if (a->n_permits > 1)
+        order(d->permits, a->n_permits, sizeof *d->permits);
+    if (a->n_forbids > 1)
+        order(d->forbids, a->n_forbids, sizeof *d->forbids);
+    if (a->n_errors > 1)
+        order(d->errors, a->n_errors, sizeof *d->errors);
+    a->permits = d->permits, a->forbids = d->forbids, a->errors = d->errors;
+}
+
 static bool
 decide(struct deciding *d, const struct cedar_value *context, const struct cedar_decide_options *o)
 {
@@ -212,7 +265,7 @@ decide(struct deciding *d, const struct cedar_value *context, const struct cedar
     if (!ok)
         *a = (struct cedar_answer){.permits = NULL};
     else
-        a->permits = d->permits, a->forbids = d->forbids, a->errors = d->errors;
+        hand_over(d, a);
     return ok;
 }
 
@@ -220,7 +273,7 @@ bool
 cedar_decide_ready(const struct cedar_engine *e, const struct cedar_ready *request, const struct cedar_decide_options *options,
                    struct cedar_scratch *scratch, struct cedar_answer *answer)
 {
-    struct deciding d;
+    UNINITIALIZED struct deciding d;
     const struct cedar_value *who[] = {request->principal, request->action, request->resource};
     *answer = (struct cedar_answer){.permits = NULL};
     d.answer = answer;
@@ -236,7 +289,7 @@ cedar_decide(const struct cedar_engine *e, const struct cedar_request *request, 
              struct cedar_scratch *scratch, struct cedar_answer *answer)
 {
     const struct cedar_uid *uids[] = {&request->principal, &request->action, &request->resource};
-    struct cedar_value who[3];
+    UNINITIALIZED struct cedar_value who[3];
     struct cedar_ready ready = {&who[0], &who[1], &who[2], request->context};
     for (int i = 0; i < 3; i++)
         who[i] = (struct cedar_value){.kind = VALUE_ENTITY, .depth = 1, .uid = *uids[i]};

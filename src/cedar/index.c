@@ -1,17 +1,26 @@
+#include "base/err.h"
 #include "cedar/index.h"
 
 #define FEW_ACTIONS 8u
+#define FOUND_MAX 64u
+#define SPOTS_AT_ONCE 16u
 
-/* What the marks of one request are set by. */
+/* What the marks of one request are set by, and what was found without. */
 struct marking {
     const struct index *x;
     struct machine *m;
     size_t words;
     const struct asked *other; /* the part of the request that items name an entity of */
-    uint64_t other_mask;       /* bit n % 64 for its node n and each above it */
+    uint64_t other_mask;       /* bit n % 64 for its node n and each above it, and for NOTHING */
     uint32_t *actions;         /* the action and those above it, as spots number them */
     size_t n_actions;
     uint64_t action_mask;
+    index_take *take;
+    void *of;
+    bool ok;
+    size_t n_fit, n_found;
+    uint32_t fit[FOUND_MAX];   /* places in ${few}, by the masks */
+    uint32_t found[FOUND_MAX]; /* policies */
 };
 
 static bool
@@ -206,6 +215,48 @@ mark_bucket(const struct marking *k, uint32_t bucket)
     }
 }
 
+/* ---------------------------------------------------------------------------------------------------------------------- few */
+
+static void
+tell(struct marking *k)
+{
+    if (k->n_found)
+        k->ok = k->ok && k->take(k->of, k->found, k->n_found);
+    k->n_found = 0;
+}
+
+/* Those that the masks let through are looked at exactly. */
+static void
+settle(struct marking *k)
+{
+    const struct few *few = k->x->few;
+    if (k->n_found + k->n_fit > FOUND_MAX)
+        tell(k);
+    for (size_t i = 0; i < k->n_fit; i++) {
+        const struct few *f = &few[k->fit[i]];
+        k->found[k->n_found] = f->policy;
+        __builtin_prefetch(&k->x->verdicts[f->policy]);
+        k->n_found += f->other == NOTHING || other_fits(k, f->other);
+    }
+    k->n_fit = 0;
+}
+
+/* Without a branch for each: which of them fit is as good as random. */
+static inline void
+scan(struct marking *k, uint32_t from, uint32_t n)
+{
+    if (k->n_fit + n > FOUND_MAX)
+        settle(k);
+    const struct few *few = &k->x->few[from];
+    uint64_t actions = k->action_mask, others = k->other_mask;
+    uint32_t *fit = k->fit + k->n_fit;
+    for (uint32_t i = 0; i < n; i++) {
+        *fit = from + i;
+        fit += ((few[i].actions & actions) != 0) & (others >> (few[i].other & 63));
+    }
+    k->n_fit = (size_t)(fit - k->fit);
+}
+
 /* ------------------------------------------------------------------------------------------------------------------- scopes */
 
 static bool
@@ -231,9 +282,10 @@ search_action(const struct marking *k, const struct branch *at, uint32_t n, uint
 
 /* Few branches are looked through, for many each action is searched for. */
 static void
-mark_branches(const struct marking *k, const struct range *r)
+mark_branches(struct marking *k, const struct range *r)
 {
     const struct branch *at = &k->x->branches[r->from];
+    scan(k, r->few, r->n_few);
     mark_bucket(k, r->any);
     if ((r->mask & k->action_mask) == 0)
         return;
@@ -243,19 +295,18 @@ mark_branches(const struct marking *k, const struct range *r)
         return;
     }
     for (uint32_t i = 0; i < r->n; i++)
-        if (k->action_mask >> (at[i].action & 63) & 1 && has_action(k, at[i].action))
+        if ((k->action_mask & action_bit(at[i].action)) && has_action(k, at[i].action))
             mark_bucket(k, at[i].bucket);
 }
 
 static const struct spot *
 spot(const struct index *x, uint32_t number)
 {
-    uint32_t spot = number < x->n_nodes ? x->spot_of[number] : 0;
-    return spot ? &x->spots[spot - 1] : NULL;
+    return &x->spots[number < x->n_nodes ? x->spot_of[number] : 0];
 }
 
 static void
-mark_type(const struct marking *k, const struct typed *at, size_t n, const char *type)
+mark_type(struct marking *k, const struct typed *at, size_t n, const char *type)
 {
     while (n > 1) {
         size_t half = n / 2;
@@ -266,31 +317,55 @@ mark_type(const struct marking *k, const struct typed *at, size_t n, const char 
         mark_branches(k, &at->branches);
 }
 
-/* What stands under a part of the request; ${itself}: UNDER_PRINCIPAL_ITSELF or UNDER_RESOURCE_ITSELF. */
+/* What stands under nodes as part ${part} or above it. All are asked for before the first is waited for. */
 static void
-mark_part(const struct marking *k, const struct asked *who, enum under itself)
+mark_above(struct marking *k, const uint32_t *nodes, uint32_t n, int part)
 {
-    bool above = k->x->stands[itself + 1];
-    if (who->node == NULL || (!above && !k->x->stands[itself]))
+    UNINITIALIZED const struct spot *spots[SPOTS_AT_ONCE];
+    const struct index *x = k->x;
+    uint32_t some = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct spot *s = spot(x, nodes[i]);
+        spots[some] = s;
+        some += s->n_few[part] != 0 || s->wide != 0;
+        __builtin_prefetch(&x->few[s->few[part]]);
+    }
+    for (uint32_t i = 0; i < some; i++) {
+        const struct spot *s = spots[i];
+        scan(k, s->few[part] + s->n_itself[part], s->n_few[part]);
+        if (s->wide)
+            mark_branches(k, &x->wides[s->wide - 1].under[2 * part + 1]);
+    }
+}
+
+/* What stands under a part of the request. */
+static void
+mark_part(struct marking *k, const struct asked *who, int part)
+{
+    enum under itself = part ? UNDER_RESOURCE_ITSELF : UNDER_PRINCIPAL_ITSELF;
+    if (who->node == NULL || (!k->x->stands[itself] && !k->x->stands[itself + 1]))
         return;
     const struct spot *s = spot(k->x, who->node->number);
-    if (s) {
-        mark_branches(k, &s->under[itself]);
-        mark_branches(k, &s->under[itself + 1]);
+    scan(k, s->few[part], s->n_itself[part] + s->n_few[part]);
+    if (s->wide) {
+        mark_branches(k, &k->x->wides[s->wide - 1].under[itself]);
+        mark_branches(k, &k->x->wides[s->wide - 1].under[itself + 1]);
     }
-    for (uint32_t i = 0; above && i < who->facts->n_ancestors; i++)
-        if ((s = spot(k->x, who->facts->ancestors[i])) != NULL)
-            mark_branches(k, &s->under[itself + 1]);
+    for (uint32_t i = 0, n; k->x->stands[itself + 1] && i < who->facts->n_ancestors; i += n) {
+        n = who->facts->n_ancestors - i < SPOTS_AT_ONCE ? who->facts->n_ancestors - i : SPOTS_AT_ONCE;
+        mark_above(k, &who->facts->ancestors[i], n, part);
+    }
+    settle(k);
 }
 
 static void
 look_at_other(struct marking *k, const struct asked *other, bool needed)
 {
     k->other = other;
-    k->other_mask = 0;
+    k->other_mask = UINT64_C(1) << (NOTHING & 63);
     if (other->node == NULL || !needed)
         return;
-    k->other_mask = UINT64_C(1) << (other->node->number & 63);
+    k->other_mask |= UINT64_C(1) << (other->node->number & 63);
     for (uint32_t i = 0; i < other->facts->n_ancestors; i++)
         k->other_mask |= UINT64_C(1) << (other->facts->ancestors[i] & 63);
 }
@@ -298,10 +373,23 @@ look_at_other(struct marking *k, const struct asked *other, bool needed)
 static void
 add_action(struct marking *k, uint32_t action)
 {
-    if (action == 0)
-        return;
-    k->actions[k->n_actions++] = action;
-    k->action_mask |= UINT64_C(1) << (action & 63);
+    if (action)
+        k->actions[k->n_actions++] = action;
+}
+
+/* Numbers of actions, for branches. False: out of memory. */
+static bool
+number_actions(struct marking *k, const struct asked *action)
+{
+    uint32_t above = action->facts->n_ancestors;
+    if (above + 2 > FEW_ACTIONS && (k->actions = arena_list(k->m->a, (size_t)above + 2, sizeof *k->actions)) == NULL)
+        return false;
+    const struct spot *s = spot(k->x, action->node->number);
+    add_action(k, s->action_itself);
+    add_action(k, s->action);
+    for (uint32_t i = 0; i < above; i++)
+        add_action(k, spot(k->x, action->facts->ancestors[i])->action);
+    return true;
 }
 
 /* False: out of memory. */
@@ -309,34 +397,35 @@ static bool
 look_at_action(struct marking *k, const struct asked *action)
 {
     k->n_actions = 0;
-    k->action_mask = 0;
+    k->action_mask = action_bit(0);
     if (action->node == NULL)
         return true;
-    uint32_t above = action->facts->n_ancestors;
-    if (above + 2 > FEW_ACTIONS && (k->actions = arena_list(k->m->a, (size_t)above + 2, sizeof *k->actions)) == NULL)
-        return false;
     const struct spot *s = spot(k->x, action->node->number);
-    add_action(k, s ? s->action_itself : 0);
-    add_action(k, s ? s->action : 0);
-    for (uint32_t i = 0; i < above; i++)
-        add_action(k, (s = spot(k->x, action->facts->ancestors[i])) != NULL ? s->action : 0);
-    return true;
+    k->action_mask |= s->bits_itself | s->bits;
+    for (uint32_t i = 0; i < action->facts->n_ancestors; i++)
+        k->action_mask |= spot(k->x, action->facts->ancestors[i])->bits;
+    return k->x->n_branches == 0 || number_actions(k, action);
 }
 
 bool
-index_mark(const struct index *x, struct machine *m, const struct asked asked[3])
+index_find(const struct index *x, struct machine *m, const struct asked asked[3], index_take *take, void *of)
 {
-    uint32_t few[FEW_ACTIONS];
+    UNINITIALIZED uint32_t few[FEW_ACTIONS];
     const struct asked *principal = &asked[VARIABLE_PRINCIPAL], *resource = &asked[VARIABLE_RESOURCE];
-    struct marking k = {.x = x, .m = m, .words = m->desk->words, .actions = few};
+    UNINITIALIZED struct marking k;
+    k.x = x, k.m = m, k.words = m->desk->words, k.actions = few;
+    k.take = take, k.of = of, k.ok = true;
+    k.n_fit = k.n_found = 0;
     if (!look_at_action(&k, &asked[VARIABLE_ACTION]))
         return false;
     look_at_other(&k, resource, x->others[0]);
-    mark_part(&k, principal, UNDER_PRINCIPAL_ITSELF);
+    mark_part(&k, principal, 0);
     look_at_other(&k, principal, x->others[1]);
-    mark_part(&k, resource, UNDER_RESOURCE_ITSELF);
+    mark_part(&k, resource, 1);
     mark_type(&k, x->principals, x->n_principals, principal->type);
     mark_type(&k, x->resources, x->n_resources, resource->type);
     mark_branches(&k, &x->any);
-    return true;
+    settle(&k);
+    tell(&k);
+    return k.ok;
 }

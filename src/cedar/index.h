@@ -68,12 +68,28 @@ struct item {
 };
 #define OTHER_ITSELF (UINT32_C(1) << 31)
 
-/* What is left to do for a policy that the index led to: types of its scope to compare, NULL for none, and its condition. */
+/* What is left to do for a policy that the index led to: types of its scope to compare (indices in ${types}, 0: none), and its condition. */
 struct verdict {
-    const char *principal, *resource;
-    uint32_t chunk;
+    uint32_t chunk, principal, resource;
     bool forbid, always; /* always: it has no condition */
 };
+
+/*
+ * One of the few policies under a part of a scope: they are tried one after another. Bit 0 of ${actions} says any action, the others which
+ * (action_bit). ${other}: as in an item.
+ */
+struct few {
+    uint64_t actions;
+    uint32_t policy, other;
+};
+#define FEW_MAX 16u
+/* Actions that scopes name, numbered from 1; past ACTION_BITS several have one bit, and the scope is compared once more. */
+#define ACTION_BITS 63u
+static inline uint64_t
+action_bit(uint32_t action)
+{
+    return action ? UINT64_C(2) << (action - 1) % ACTION_BITS : 1;
+}
 
 /* Policies that wait for the same: those to look at in any case, and groups that test a term. Ranges of ${items} and ${groups}. */
 struct bucket {
@@ -100,11 +116,12 @@ struct branch {
     uint32_t action, bucket; /* ${action}: as spots number them */
 };
 
-/* Branches, sorted by action, and the bucket for any action. */
+/* Branches, sorted by action, and the bucket for any action; where there are few policies none of these, but a range of ${few}. */
 struct range {
     uint32_t from, n;
     uint32_t any;  /* a bucket, or NOTHING */
-    uint64_t mask; /* bit a % 64 for each action a */
+    uint32_t few, n_few;
+    uint64_t mask; /* action_bit for each action */
 };
 
 struct typed {
@@ -114,15 +131,25 @@ struct typed {
 
 /* What stands under a node: as principal or resource itself, as one of those or above them; and its numbers as an action, from 1. */
 enum under { UNDER_PRINCIPAL_ITSELF, UNDER_PRINCIPAL, UNDER_RESOURCE_ITSELF, UNDER_RESOURCE, UNDER_PRINCIPAL_TYPE, UNDER_RESOURCE_TYPE, UNDER_ANY };
-struct spot {
+struct wide {
     struct range under[UNDER_RESOURCE + 1];
+};
+/* By part: 0 principal, 1 resource. The few that ask for the node itself come before the few that it may also stand above. */
+struct spot {
+    uint32_t few[2];
+    uint8_t n_itself[2], n_few[2];
+    uint32_t wide; /* what stands there in larger numbers: 1 + its place in ${wides}, or 0 */
     uint32_t action_itself, action;
+    uint64_t bits_itself, bits; /* of those: action_bit, or 0 */
 };
 
 struct index {
-    uint32_t *spot_of; /* per node: 1 + its spot, 0: in no scope */
+    uint32_t *spot_of; /* per node: its spot; 0, an empty one: in no scope */
     uint32_t n_nodes;
     struct spot *spots;
+    struct wide *wides;
+    struct few *few;
+    const char **types; /* that scopes ask for; the first is none */
     struct typed *principals, *resources; /* by type */
     struct range any;
     struct branch *branches;
@@ -133,14 +160,18 @@ struct index {
     struct verdict *verdicts; /* of every policy */
     bool stands[UNDER_ANY + 1]; /* does any policy stand there? */
     bool others[2];             /* has an item under a principal, under a resource an ${other}? */
-    size_t n_spots, n_principals, n_resources, n_branches, n_buckets, n_groups, n_entries, n_items, n_actions;
+    size_t n_spots, n_principals, n_resources, n_branches, n_buckets, n_groups, n_entries, n_items, n_actions, n_wides, n_few, n_types;
 };
 
 /* index_build(x, rules, n, actions, g, seed, nodes): false: out of memory. index_free gives its memory back. */
 bool index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t *actions, const struct graph *g, uint64_t seed, uint32_t nodes);
 void index_free(struct index *x);
 
-/* index_mark(x, m, asked): set the marks of the desk for every policy that is to be looked at. False: out of memory. */
-bool index_mark(const struct index *x, struct machine *m, const struct asked asked[3]);
+/*
+ * index_find(x, m, asked, take, of): every policy that is to be looked at either gets its mark on the desk or is told to take(of, …), in no
+ * order, but once. False: out of memory, or ${take} said so.
+ */
+typedef bool index_take(void *of, const uint32_t *policies, size_t n);
+bool index_find(const struct index *x, struct machine *m, const struct asked asked[3], index_take *take, void *of);
 
 #endif

@@ -8,6 +8,9 @@ struct stand {
     uint64_t key; /* a node's number or a type's address */
 };
 
+/* Types of scopes that are compared to find a number again; one that is not among the last so many may get another. */
+#define TYPES_LOOKED_AT 32u
+
 struct builder {
     struct index *x;
     const struct rule *rules;
@@ -16,7 +19,7 @@ struct builder {
     const struct graph *g;
     uint64_t seed;
     uint32_t *popular[2]; /* per node: policies with it as principal, as resource */
-    struct growing stands, spots, principals, resources, branches, buckets, groups, entries, items;
+    struct growing stands, spots, wides, few, types, principals, resources, branches, buckets, groups, entries, items;
     uint32_t *others; /* per policy: what its items say */
 };
 
@@ -310,24 +313,31 @@ other(const struct rule *r, enum under under)
     return r->node[part] | (r->scope[part] == SCOPE_EQUAL ? OTHER_ITSELF : 0);
 }
 
-/* The type that a part of a scope asks for, unless the policy stands under just that. */
-static const char *
-type_left(const struct rule *r, int part, enum under under, enum under seen_to)
+/* The type that a part of a scope asks for, unless the policy stands under just that: its place among the types, 0: none. */
+static uint32_t
+type_left(struct builder *b, const struct rule *r, int part, enum under under, enum under seen_to)
 {
     bool typed = r->scope[part] == SCOPE_IS || r->scope[part] == SCOPE_IS_IN;
-    return typed && under != seen_to ? r->type[part] : NULL;
+    const char **types = b->types.at, **to;
+    if (!typed || under == seen_to)
+        return 0;
+    for (size_t i = b->types.n > TYPES_LOOKED_AT ? b->types.n - TYPES_LOOKED_AT : 1; i < b->types.n; i++)
+        if (types[i] == r->type[part])
+            return (uint32_t)i;
+    to = growing_add(&b->types, 1, sizeof *to);
+    if (to)
+        *to = r->type[part];
+    return (uint32_t)b->types.n - 1;
 }
 
 static struct spot *
 spot_of(struct builder *b, uint32_t node)
 {
     if (b->x->spot_of[node] == 0) {
-        struct spot *s = growing_add(&b->spots, 1, sizeof *s);
-        for (int i = 0; s && i <= UNDER_RESOURCE; i++)
-            s->under[i].any = NOTHING;
-        b->x->spot_of[node] = (uint32_t)b->spots.n;
+        growing_add(&b->spots, 1, sizeof(struct spot));
+        b->x->spot_of[node] = (uint32_t)b->spots.n - 1;
     }
-    return b->spots.failed ? NULL : &((struct spot *)b->spots.at)[b->x->spot_of[node] - 1];
+    return b->spots.failed ? NULL : &((struct spot *)b->spots.at)[b->x->spot_of[node]];
 }
 
 /* The number of an action among those that scopes name, from 1; 0 stands for any. `action == a` and `action in a` are two numbers. */
@@ -338,8 +348,10 @@ action_number(struct builder *b, uint32_t node, bool itself)
     if (s == NULL)
         return 0;
     uint32_t *number = itself ? &s->action_itself : &s->action;
-    if (*number == 0)
+    if (*number == 0) {
         *number = (uint32_t)++b->x->n_actions;
+        *(itself ? &s->bits_itself : &s->bits) = action_bit(*number);
+    }
     return *number;
 }
 
@@ -353,8 +365,8 @@ add_stands(struct builder *b, uint32_t policy)
     b->x->stands[under] = true;
     b->x->others[under >= UNDER_RESOURCE_ITSELF] |= b->others[policy] != NOTHING;
     b->x->verdicts[policy] =
-        (struct verdict){type_left(r, VARIABLE_PRINCIPAL, under, UNDER_PRINCIPAL_TYPE), type_left(r, VARIABLE_RESOURCE, under, UNDER_RESOURCE_TYPE),
-                         r->chunk, r->forbid, b->g->at[r->condition].n == 0};
+        (struct verdict){r->chunk, type_left(b, r, VARIABLE_PRINCIPAL, under, UNDER_PRINCIPAL_TYPE),
+                         type_left(b, r, VARIABLE_RESOURCE, under, UNDER_RESOURCE_TYPE), r->forbid, b->g->at[r->condition].n == 0};
     for (uint32_t i = 0; i < (any ? 1 : r->n_actions); i++) {
         struct stand s = {under, any ? 0 : action_number(b, b->actions[r->node[VARIABLE_ACTION] + i], itself), policy, key(r, under)};
         struct stand *to = growing_add(&b->stands, 1, sizeof *to);
@@ -363,14 +375,20 @@ add_stands(struct builder *b, uint32_t policy)
     }
 }
 
+/* A node's few stand in one run, those that ask for the node itself first. */
 static int
 by_stand(const void *a, const void *b)
 {
     const struct stand *x = a, *y = b;
-    if (x->under != y->under)
+    unsigned p = (unsigned)x->under / 2, q = (unsigned)y->under / 2;
+    if (p != q)
+        return p < q ? -1 : 1;
+    if (p >= UNDER_PRINCIPAL_TYPE / 2 && x->under != y->under)
         return x->under < y->under ? -1 : 1;
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
+    if (x->under != y->under)
+        return x->under < y->under ? -1 : 1;
     if (x->action != y->action)
         return x->action < y->action ? -1 : 1;
     return x->policy < y->policy ? -1 : x->policy > y->policy;
@@ -391,18 +409,50 @@ branch_bucket(struct builder *b, const struct stand *s, size_t n)
     return made;
 }
 
+static struct range *
+wide_range(struct builder *b, struct spot *s, enum under under)
+{
+    if (s->wide == 0) {
+        struct wide *w = growing_add(&b->wides, 1, sizeof *w);
+        for (int i = 0; w && i <= UNDER_RESOURCE; i++)
+            w->under[i].any = NOTHING;
+        s->wide = (uint32_t)b->wides.n;
+    }
+    return b->wides.failed ? NULL : &((struct wide *)b->wides.at)[s->wide - 1].under[under];
+}
+
+static void
+keep_at_node(struct builder *b, const struct stand *s, const struct range *r)
+{
+    struct spot *spot = spot_of(b, (uint32_t)s->key);
+    int part = s->under >= UNDER_RESOURCE_ITSELF;
+    bool itself = s->under == UNDER_PRINCIPAL_ITSELF || s->under == UNDER_RESOURCE_ITSELF;
+    if (spot == NULL)
+        return;
+    if (r->n_few == 0) {
+        struct range *to = wide_range(b, spot, s->under);
+        if (to)
+            *to = *r;
+        return;
+    }
+    if (itself)
+        spot->n_itself[part] = (uint8_t)r->n_few;
+    else
+        spot->n_few[part] = (uint8_t)r->n_few;
+    spot->few[part] = itself ? r->few : r->few - spot->n_itself[part];
+}
+
 static void
 keep_range(struct builder *b, const struct stand *s, const struct range *r)
 {
-    struct spot *spot = s->under <= UNDER_RESOURCE ? spot_of(b, (uint32_t)s->key) : NULL;
     bool typed = s->under == UNDER_PRINCIPAL_TYPE || s->under == UNDER_RESOURCE_TYPE;
     struct typed *type = typed ? growing_add(s->under == UNDER_PRINCIPAL_TYPE ? &b->principals : &b->resources, 1, sizeof *type) : NULL;
     if (s->under == UNDER_ANY)
         b->x->any = *r;
     else if (type)
         *type = (struct typed){(const char *)(uintptr_t)s->key, *r};
-    else if (spot)
-        spot->under[s->under] = *r;
+    else if (!typed)
+        keep_at_node(b, s, r);
 }
 
 static bool
@@ -411,25 +461,55 @@ together(const struct stand *a, const struct stand *b)
     return a->under == b->under && a->key == b->key;
 }
 
+/* All policies of these stands, each once, when they are few; else none. */
+static bool
+make_few(struct builder *b, const struct stand *s, size_t n, struct range *r)
+{
+    struct few made[FEW_MAX];
+    size_t n_made = 0;
+    for (size_t i = 0, at; i < n; i++) {
+        for (at = 0; at < n_made && made[at].policy != s[i].policy; at++)
+            ;
+        if (at == FEW_MAX)
+            return false;
+        if (at == n_made)
+            made[n_made++] = (struct few){0, s[i].policy, b->others[s[i].policy]};
+        made[at].actions |= action_bit(s[i].action);
+    }
+    struct few *to = growing_add(&b->few, n_made, sizeof *to);
+    for (size_t i = 0; to && i < n_made; i++)
+        to[i] = made[i];
+    *r = (struct range){.any = NOTHING, .few = (uint32_t)(b->few.n - n_made), .n_few = (uint32_t)n_made};
+    return true;
+}
+
 /* Stands of one part of a scope; those for any action come first. */
 static void
-make_range(struct builder *b, const struct stand *s, size_t n)
+make_branches(struct builder *b, const struct stand *s, size_t n, struct range *r)
 {
-    struct range r = {(uint32_t)b->branches.n, 0, NOTHING, 0};
+    *r = (struct range){.from = (uint32_t)b->branches.n, .any = NOTHING};
     for (size_t i = 0, run; i < n; i += run) {
         for (run = 1; i + run < n && s[i + run].action == s[i].action; run++)
             ;
         uint32_t bucket = branch_bucket(b, &s[i], run);
         if (s[i].action == 0) {
-            r.any = bucket;
+            r->any = bucket;
             continue;
         }
         struct branch *to = growing_add(&b->branches, 1, sizeof *to);
         if (to)
             *to = (struct branch){s[i].action, bucket};
-        r.mask |= UINT64_C(1) << (s[i].action & 63);
-        r.n++;
+        r->mask |= action_bit(s[i].action);
+        r->n++;
     }
+}
+
+static void
+make_range(struct builder *b, const struct stand *s, size_t n)
+{
+    struct range r;
+    if (!make_few(b, s, n, &r))
+        make_branches(b, s, n, &r);
     keep_range(b, s, &r);
 }
 
@@ -449,8 +529,8 @@ make_ranges(struct builder *b)
 static bool
 failed(const struct builder *b)
 {
-    return b->stands.failed || b->spots.failed || b->principals.failed || b->resources.failed || b->branches.failed || b->buckets.failed ||
-           b->groups.failed || b->entries.failed || b->items.failed;
+    return b->stands.failed || b->spots.failed || b->wides.failed || b->few.failed || b->types.failed || b->principals.failed ||
+           b->resources.failed || b->branches.failed || b->buckets.failed || b->groups.failed || b->entries.failed || b->items.failed;
 }
 
 /* Lists that stayed empty get an address, too, so that ranges of nothing may be formed. */
@@ -458,7 +538,8 @@ static void
 hand_over(struct builder *b)
 {
     struct index *x = b->x;
-    growing_add(&b->spots, 0, sizeof *x->spots);
+    growing_add(&b->wides, 0, sizeof *x->wides);
+    growing_add(&b->few, 0, sizeof *x->few);
     growing_add(&b->principals, 0, sizeof *x->principals);
     growing_add(&b->resources, 0, sizeof *x->resources);
     growing_add(&b->branches, 0, sizeof *x->branches);
@@ -467,6 +548,9 @@ hand_over(struct builder *b)
     growing_add(&b->entries, 0, sizeof *x->entries);
     growing_add(&b->items, 0, sizeof *x->items);
     x->spots = b->spots.at, x->n_spots = b->spots.n;
+    x->wides = b->wides.at, x->n_wides = b->wides.n;
+    x->few = b->few.at, x->n_few = b->few.n;
+    x->types = b->types.at, x->n_types = b->types.n;
     x->principals = b->principals.at, x->n_principals = b->principals.n;
     x->resources = b->resources.at, x->n_resources = b->resources.n;
     x->branches = b->branches.at, x->n_branches = b->branches.n;
@@ -485,7 +569,8 @@ index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t 
     b.others = calloc(n + 1, sizeof *b.others);
     b.popular[0] = calloc((size_t)nodes + 1, sizeof *b.popular[0]);
     b.popular[1] = calloc((size_t)nodes + 1, sizeof *b.popular[1]);
-    bool ok = x->spot_of && x->verdicts && b.others && b.popular[0] && b.popular[1];
+    bool ok = growing_add(&b.spots, 1, sizeof *x->spots) && growing_add(&b.types, 1, sizeof *x->types) && x->spot_of && x->verdicts && b.others &&
+              b.popular[0] && b.popular[1];
     if (ok)
         count(&b);
     for (uint32_t i = 0; ok && i < n; i++)
@@ -506,6 +591,9 @@ index_free(struct index *x)
 {
     free(x->spot_of);
     free(x->spots);
+    free(x->wides);
+    free(x->few);
+    free(x->types);
     free(x->principals);
     free(x->resources);
     free(x->branches);

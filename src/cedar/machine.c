@@ -2,26 +2,49 @@
 
 #include "cedar/operate.h"
 
+_Static_assert(DESK_SLOTS == SLOTS_MAX, "a desk has the slots of any program");
+
 /* -------------------------------------------------------------------------------------------------------- records, entities */
 
-/* ${interned}: ${name} is the one copy of its text, so that in records with such keys its address will do. */
+/* The place of a field, or the number of fields. ${interned}: ${name} is the one copy of its text, so that in records with such keys its address will do. */
+static size_t
+field_at(const struct cedar_value *record, struct cedar_str name, bool interned)
+{
+    const struct value_field *at = record->record.at;
+    size_t n = record->record.n, i = 0;
+    if (n > 16) {
+        const struct value_field *found = value_find(record, name);
+        return found ? (size_t)(found - at) : n;
+    }
+    if (interned && record->own_keys)
+        while (i < n && at[i].key.at != name.at)
+            i++;
+    else
+        while (i < n && !str_eq(at[i].key, name))
+            i++;
+    return i;
+}
+
 static const struct cedar_value *
 field(const struct cedar_value *record, struct cedar_str name, bool interned)
 {
+    size_t i = field_at(record, name, interned);
+    return i < record->record.n ? record->record.at[i].value : NULL;
+}
+
+/* The same for an interned name that likely stands where it stood last time, since records of one kind have the same keys. */
+static inline const struct cedar_value *
+hinted(const struct cedar_value *record, struct cedar_str name, uint32_t *hint)
+{
     const struct value_field *at = record->record.at;
-    size_t n = record->record.n;
-    if (n > 16)
-        return value_get(record, name);
-    if (interned && record->own_keys) {
-        for (size_t i = 0; i < n; i++)
-            if (at[i].key.at == name.at)
-                return at[i].value;
+    size_t n = record->record.n, i = *hint;
+    if (i < n && (at[i].key.at == name.at || (!record->own_keys && str_eq(at[i].key, name))))
+        return at[i].value;
+    i = field_at(record, name, true);
+    if (i == n)
         return NULL;
-    }
-    for (size_t i = 0; i < n; i++)
-        if (str_eq(at[i].key, name))
-            return at[i].value;
-    return NULL;
+    *hint = (uint32_t)i;
+    return at[i].value;
 }
 
 static const struct node *
@@ -31,14 +54,22 @@ facts(const struct machine *m, const struct cedar_value *v)
     return n ? machine_facts(m, n) : NULL;
 }
 
+/* The attributes of a record or known entity; else NULL. */
+static inline const struct cedar_value *
+attributes(const struct machine *m, const struct cedar_value *v)
+{
+    if (v->kind == VALUE_RECORD)
+        return v;
+    const struct node *n = v->kind == VALUE_ENTITY ? facts(m, v) : NULL;
+    return n && n->known ? n->attributes : NULL;
+}
+
 /* The attribute of a record or known entity, NULL when it is not there. */
 static const struct cedar_value *
 attribute(const struct machine *m, const struct cedar_value *v, struct cedar_str name)
 {
-    if (v->kind == VALUE_RECORD)
-        return field(v, name, true);
-    const struct node *n = v->kind == VALUE_ENTITY ? facts(m, v) : NULL;
-    return n && n->known ? field(n->attributes, name, true) : NULL;
+    const struct cedar_value *of = attributes(m, v);
+    return of ? field(of, name, true) : NULL;
 }
 
 static const struct cedar_value *
@@ -51,6 +82,41 @@ no_attribute(struct machine *m, const struct cedar_value *v, struct cedar_str na
         return fault_no_attributes(f, v);
     const struct node *n = facts(m, v);
     return n && n->known ? fault_lacks(f, &v->uid, "attribute", name) : fault_no_entity(f, &v->uid);
+}
+
+/* ------------------------------------------------------------------------------------------------------------------- slots */
+
+static const struct cedar_value *
+slot_of(const struct machine *m, const struct slot *s)
+{
+    uint32_t i = s->of & OPERAND_INDEX;
+    return s->of >> OPERAND_SHIFT == OPERAND_SLOT ? m->desk->slots[i] : m->variables[i];
+}
+
+void
+machine_fill(struct machine *m)
+{
+    const struct program *p = m->program;
+    struct desk *d = m->desk;
+    const struct cedar_value *last = NULL, *of = NULL;
+    for (size_t i = 0; i < p->n_slots; i++) {
+        const struct cedar_value *v = slot_of(m, &p->slots[i]);
+        if (v != last)
+            of = v ? attributes(m, v) : NULL;
+        last = v;
+        d->slots[i] = v && of ? hinted(of, p->slots[i].name, &d->hints[i]) : NULL;
+    }
+    d->filled = d->stamp;
+}
+
+/* Why a slot is empty: NULL. */
+static const struct cedar_value *
+empty(struct machine *m, uint32_t operand)
+{
+    const struct slot *s = &m->program->slots[operand & OPERAND_INDEX];
+    for (const struct cedar_value *of; (of = slot_of(m, s)) == NULL;)
+        s = &m->program->slots[s->of & OPERAND_INDEX];
+    return no_attribute(m, slot_of(m, s), s->name);
 }
 
 static const struct cedar_value *
@@ -169,11 +235,20 @@ made(struct machine *m, const struct cedar_value *v)
     return v ? v : fault_memory(&m->desk->fault);
 }
 
+static inline bool
+comparable(struct machine *m, const struct cedar_value *a, const struct cedar_value *b)
+{
+    if (a->kind == b->kind && operate_ordered(a->kind))
+        return true;
+    fault_not_comparable(&m->desk->fault, a, b);
+    return false;
+}
+
 static const struct cedar_value *
 compare(struct machine *m, enum code_op op, const struct cedar_value *a, const struct cedar_value *b)
 {
-    if (a->kind != b->kind || !operate_ordered(a->kind))
-        return fault_not_comparable(&m->desk->fault, a, b);
+    if (!comparable(m, a, b))
+        return NULL;
     switch (op) {
     case CODE_LESS:
         return value_truth(a->number < b->number);
@@ -249,21 +324,47 @@ machine_run(struct machine *m, uint32_t chunk, const char **text)
     const struct program *p = m->program;
     struct desk *desk = m->desk;
     const struct chunk *now = &p->chunks[chunk];
-    const struct cedar_value **r = desk->registers, *v = NULL;
-    const struct cedar_value *const *base[OPERAND_KINDS] = {r, p->constants, m->variables};
+    const struct cedar_value **r = desk->registers, *v = NULL, *a, *b;
+    const struct cedar_value *const *base[OPERAND_KINDS] = {r, p->constants, m->variables, desk->slots};
     const struct code *c = &p->code[now->start];
     size_t depth = 0;
+    uint32_t operand;
 
+    if (desk->filled != desk->stamp)
+        machine_fill(m);
     if (now->memo != NO_MEMO && desk->memos[now->memo].stamp == desk->stamp) {
         *text = desk->memos[now->memo].text;
         return desk->memos[now->memo].value;
     }
-#define A (base[c->a >> OPERAND_SHIFT][c->a & OPERAND_INDEX])
-#define B (base[c->b >> OPERAND_SHIFT][c->b & OPERAND_INDEX])
+/* Only a slot can be empty: registers were written before (code_verify). */
+#define GET(to, from)                                                                                                                                \
+    do {                                                                                                                                             \
+        operand = (from);                                                                                                                            \
+        (to) = base[operand >> OPERAND_SHIFT][operand & OPERAND_INDEX];                                                                              \
+        if (__builtin_expect((to) == NULL, 0))                                                                                                       \
+            goto no_operand;                                                                                                                         \
+    } while (0)
+#define GET_BOTH                                                                                                                                     \
+    do {                                                                                                                                             \
+        GET(a, c->a);                                                                                                                                \
+        GET(b, c->b);                                                                                                                                \
+    } while (0)
+#define JUMP_UNLESS(test)                                                                                                                            \
+    do {                                                                                                                                             \
+        if ((test) != c->d)                                                                                                                          \
+            c = &p->code[now->start + c->x] - 1;                                                                                                     \
+    } while (0)
+#define JUMP_COMPARED(operator)                                                                                                                      \
+    do {                                                                                                                                             \
+        GET_BOTH;                                                                                                                                    \
+        if (!comparable(m, a, b))                                                                                                                    \
+            return give_up(m, chunk, depth, text);                                                                                                   \
+        JUMP_UNLESS(a->number operator b->number);                                                                                                   \
+    } while (0)
     for (;; c++) {
         switch ((enum code_op)c->op) {
         case CODE_MOVE:
-            v = A;
+            GET(v, c->a);
             break;
         case CODE_TERM: {
             const struct memo *memo = &desk->memos[p->chunks[c->x].memo];
@@ -289,7 +390,7 @@ machine_run(struct machine *m, uint32_t chunk, const char **text)
             continue;
         case CODE_IF_FALSE:
         case CODE_IF_TRUE:
-            v = A;
+            GET(v, c->a);
             if (v->kind != VALUE_BOOL) {
                 v = fault_kind(&desk->fault, VALUE_BOOL, v);
                 break;
@@ -298,77 +399,86 @@ machine_run(struct machine *m, uint32_t chunk, const char **text)
                 c = &p->code[now->start + c->x] - 1;
             continue;
         case CODE_BOOL:
-            v = A;
+            GET(v, c->a);
             if (v->kind == VALUE_BOOL)
                 continue;
             v = fault_kind(&desk->fault, VALUE_BOOL, v);
             break;
         case CODE_NOT:
-            v = A;
+            GET(v, c->a);
             v = v->kind == VALUE_BOOL ? value_truth(!v->truth) : fault_kind(&desk->fault, VALUE_BOOL, v);
             break;
         case CODE_NEGATE:
-            v = negate(m, A);
+            GET(a, c->a);
+            v = negate(m, a);
             break;
         case CODE_EQUAL:
-            v = value_truth(value_same(A, B));
+            GET_BOTH;
+            v = value_truth(value_same(a, b));
             break;
         case CODE_UNEQUAL:
-            v = value_truth(!value_same(A, B));
+            GET_BOTH;
+            v = value_truth(!value_same(a, b));
             break;
         case CODE_LESS:
         case CODE_LESS_EQUAL:
         case CODE_GREATER:
         case CODE_GREATER_EQUAL:
-            v = compare(m, c->op, A, B);
+            GET_BOTH;
+            v = compare(m, c->op, a, b);
             break;
         case CODE_IN:
-            v = in(m, A, B);
+            GET_BOTH;
+            v = in(m, a, b);
             break;
         case CODE_ADD:
         case CODE_SUBTRACT:
         case CODE_MULTIPLY:
-            v = calculate(m, c->op, A, B);
+            GET_BOTH;
+            v = calculate(m, c->op, a, b);
             break;
         case CODE_CONTAINS:
-            v = A;
-            v = v->kind == VALUE_SET ? value_truth(set_has(m, v, B)) : fault_kind(&desk->fault, VALUE_SET, v);
+            GET_BOTH;
+            v = a->kind == VALUE_SET ? value_truth(set_has(m, a, b)) : fault_kind(&desk->fault, VALUE_SET, a);
             break;
         case CODE_CONTAINS_ALL:
         case CODE_CONTAINS_ANY:
-            v = contains_many(m, c->op, A, B);
+            GET_BOTH;
+            v = contains_many(m, c->op, a, b);
             break;
         case CODE_IS_EMPTY:
-            v = A;
+            GET(v, c->a);
             v = v->kind == VALUE_SET ? value_truth(v->set.n == 0) : fault_kind(&desk->fault, VALUE_SET, v);
             break;
         case CODE_GET_TAG:
         case CODE_HAS_TAG:
-            v = tag(m, c->op, A, B);
+            GET_BOTH;
+            v = tag(m, c->op, a, b);
             break;
-        case CODE_ATTRIBUTE: {
-            const struct cedar_value *of = A;
-            v = attribute(m, of, p->names[c->x]);
+        case CODE_ATTRIBUTE:
+            GET(a, c->a);
+            v = attribute(m, a, p->names[c->x]);
             if (v == NULL)
-                v = no_attribute(m, of, p->names[c->x]);
+                v = no_attribute(m, a, p->names[c->x]);
             break;
-        }
         case CODE_HAS:
-            v = has(m, A, &p->pieces[c->x]);
+            GET(a, c->a);
+            v = has(m, a, &p->pieces[c->x]);
             break;
         case CODE_LIKE:
-            v = A;
+            GET(v, c->a);
             v = v->kind == VALUE_STRING ? value_truth(operate_like(str_bytes(v->text), &p->pieces[c->x])) : fault_kind(&desk->fault, VALUE_STRING, v);
             break;
         case CODE_IS:
-            v = A;
+            GET(v, c->a);
             v = v->kind == VALUE_ENTITY ? value_truth(str_eq(v->uid.type, p->names[c->x])) : fault_kind(&desk->fault, VALUE_ENTITY, v);
             break;
         case CODE_LIST:
             v = made(m, arena_list(m->a, c->x, sizeof(struct cedar_value *)));
             break;
         case CODE_PUT:
-            list_of(r[c->d])[c->x] = A;
+            GET(a, c->a);
+            list_of(r[c->d])[c->x] = a;
             continue;
         case CODE_SET:
             v = made(m, value_set(m->a, list_of(r[c->b]), c->a));
@@ -379,9 +489,49 @@ machine_run(struct machine *m, uint32_t chunk, const char **text)
         case CODE_CALL:
             v = ext_call((enum ext_function)c->x, list_of(r[c->b]), c->a, m->a, &desk->fault);
             break;
+        case CODE_CALL_1:
+            GET(a, c->a);
+            v = ext_call((enum ext_function)c->x, &a, 1, m->a, &desk->fault);
+            break;
+        case CODE_CALL_2: {
+            GET_BOTH;
+            const struct cedar_value *args[] = {a, b};
+            v = ext_call((enum ext_function)c->x, args, 2, m->a, &desk->fault);
+            break;
+        }
+        case CODE_TEST_EQUAL:
+            GET_BOTH;
+            JUMP_UNLESS(value_same(a, b));
+            continue;
+        case CODE_TEST_LESS:
+            JUMP_COMPARED(<);
+            continue;
+        case CODE_TEST_LESS_EQUAL:
+            JUMP_COMPARED(<=);
+            continue;
+        case CODE_TEST_GREATER:
+            JUMP_COMPARED(>);
+            continue;
+        case CODE_TEST_GREATER_EQUAL:
+            JUMP_COMPARED(>=);
+            continue;
+        case CODE_TEST_IN:
+            GET_BOTH;
+            if ((v = in(m, a, b)) == NULL)
+                break;
+            JUMP_UNLESS(v->truth);
+            continue;
+        case CODE_TEST_CONTAINS:
+            GET_BOTH;
+            if (a->kind != VALUE_SET) {
+                v = fault_kind(&desk->fault, VALUE_SET, a);
+                break;
+            }
+            JUMP_UNLESS(set_has(m, a, b));
+            continue;
         case CODE_RETURN:
         case CODE_COUNT:
-            v = A;
+            GET(v, c->a);
             if (now->memo != NO_MEMO)
                 desk->memos[now->memo] = (struct memo){v, NULL, desk->stamp};
             if (depth == 0)
@@ -398,7 +548,13 @@ machine_run(struct machine *m, uint32_t chunk, const char **text)
         if (v == NULL)
             return give_up(m, chunk, depth, text);
         r[c->d] = v;
+        continue;
+    no_operand:
+        empty(m, operand);
+        return give_up(m, chunk, depth, text);
     }
-#undef A
-#undef B
+#undef GET
+#undef GET_BOTH
+#undef JUMP_UNLESS
+#undef JUMP_COMPARED
 }

@@ -28,6 +28,9 @@ struct machine {
  */
 const struct cedar_value *machine_run(struct machine *m, uint32_t chunk, const char **text);
 
+/* machine_fill(m): the slots of this request; machine_run does so, too, when it was not done. */
+void machine_fill(struct machine *m);
+
 /* The node that ${v}, an entity, is known by; NULL when nothing knows it. machine_facts: what is known about ${n} in this request. */
 const struct node *machine_find(const struct machine *m, const struct cedar_value *v);
 const struct node *machine_overlaid(const struct machine *m, const struct node *n);

@@ -48,7 +48,18 @@ sort(uint32_t *list, size_t n)
     }
 }
 
-/* The ancestors in the set, and what the store says is above those. Some may stand there twice. */
+/* Of a sorted list. */
+static size_t
+drop_duplicates(uint32_t *list, size_t n)
+{
+    size_t kept = n > 0;
+    for (size_t i = 1; i < n; i++)
+        if (list[i] != list[kept - 1])
+            list[kept++] = list[i];
+    return kept;
+}
+
+/* The ancestors in the set, and what the store says is above those. */
 static bool
 ancestors(struct machine *m, const struct entity *e, struct node *to)
 {
@@ -70,7 +81,7 @@ ancestors(struct machine *m, const struct entity *e, struct node *to)
     }
     sort(list, n);
     to->ancestors = list;
-    to->n_ancestors = (uint32_t)n;
+    to->n_ancestors = (uint32_t)drop_duplicates(list, n);
     return true;
 }
 

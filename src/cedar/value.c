@@ -152,12 +152,19 @@ field_place(const struct value_record *r, struct cedar_str key, bool *found)
     return from;
 }
 
-const struct cedar_value *
-value_get(const struct cedar_value *record, struct cedar_str key)
+const struct value_field *
+value_find(const struct cedar_value *record, struct cedar_str key)
 {
     bool found;
     size_t at = field_place(&record->record, key, &found);
-    return found ? record->record.at[at].value : NULL;
+    return found ? &record->record.at[at] : NULL;
+}
+
+const struct cedar_value *
+value_get(const struct cedar_value *record, struct cedar_str key)
+{
+    const struct value_field *found = value_find(record, key);
+    return found ? found->value : NULL;
 }
 
 /* ------------------------------------------------------------------------------------------------------------- building */

@@ -94,7 +94,8 @@ struct cedar_value *value_copy(struct arena *a, const struct cedar_value *v);
 int value_cmp(const struct cedar_value *a, const struct cedar_value *b);
 bool value_eq(const struct cedar_value *a, const struct cedar_value *b);
 bool value_set_has(const struct cedar_value *set, const struct cedar_value *v);
-/* value_get(record, key): NULL when there is no such key. */
+/* value_find, value_get(record, key): the field, the value; NULL when there is no such key. */
+const struct value_field *value_find(const struct cedar_value *record, struct cedar_str key);
 const struct cedar_value *value_get(const struct cedar_value *record, struct cedar_str key);
 
 /* value_type(t, v): the type's name as error texts give it. */

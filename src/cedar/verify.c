@@ -38,6 +38,8 @@ operand_fits(const struct check *c, uint32_t operand)
         return i < c->p->n_constants;
     case OPERAND_VARIABLE:
         return i < 4;
+    case OPERAND_SLOT:
+        return i < c->p->n_slots;
     default:
         return false;
     }
@@ -179,9 +181,22 @@ chunk_fits(struct check *c)
     return ok && !c->reached; /* it ends in RETURN */
 }
 
+static bool
+slots_fit(const struct program *p)
+{
+    for (size_t i = 0; i < p->n_slots; i++) {
+        uint32_t kind = p->slots[i].of >> OPERAND_SHIFT, index = p->slots[i].of & OPERAND_INDEX;
+        if (!(kind == OPERAND_VARIABLE && index < 4) && !(kind == OPERAND_SLOT && index < i))
+            return false;
+    }
+    return p->n_slots <= SLOTS_MAX;
+}
+
 bool
 code_verify(struct program *p)
 {
+    if (!slots_fit(p))
+        return false;
     for (uint32_t i = 0; i < p->n_chunks; i++) {
         struct check c = {.p = p, .chunk = &p->chunks[i], .number = i, .reached = true};
         if (!chunk_fits(&c) || c.calls == UINT16_MAX)
