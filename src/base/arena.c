@@ -7,12 +7,6 @@
 #define BLOCK_LARGEST (1u << 20)
 #define MAX_DEFAULT ((size_t)64 << 20)
 
-struct arena_block {
-    struct arena_block *before;
-    size_t n, cap;
-    _Alignas(16) uint8_t at[];
-};
-
 static struct arena_block *
 block_add(struct arena *a, size_t need)
 {
@@ -105,6 +99,18 @@ arena_reset(struct arena *a)
     }
     if (a->last)
         a->last->n = 0;
+}
+
+void
+arena_reuse(struct arena *a, size_t keep)
+{
+    bool grown = a->last && a->last->before && a->last->cap < keep;
+    size_t want = a->used < keep ? a->used : keep;
+    arena_reset(a);
+    if (!grown || a->last->cap >= want)
+        return;
+    arena_free(a);
+    block_add(a, want);
 }
 
 void

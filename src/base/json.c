@@ -1,7 +1,8 @@
 #include "base/json.h"
 
+#include "base/sort.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 
 const struct json_limits json_limits_default = {.bytes = (size_t)4 << 20, .depth = 64, .nodes = 200000};
 
@@ -292,18 +293,17 @@ refuse_duplicates(struct reader *r, const struct json *object)
                     return duplicate(r, o->key);
         return err_ok();
     }
-    struct json **list = malloc(object->count * sizeof(struct json *));
+    struct json **list = arena_list(r->a, object->count, sizeof(struct json *));
     if (list == NULL)
         return err_make(E_MEMORY, "no memory to compare %zu keys", object->count);
     size_t n = 0;
     for (struct json *m = object->child; m; m = m->next)
         list[n++] = m;
-    qsort(list, n, sizeof *list, by_key);
+    sort_in_place(list, n, sizeof *list, by_key);
     struct err e = err_ok();
     for (size_t i = 1; i < n && !err_failed(e); i++)
         if (bytes_eq(list[i - 1]->key, list[i]->key))
             e = duplicate(r, list[i]->key);
-    free(list);
     return e;
 }
 

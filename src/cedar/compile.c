@@ -464,25 +464,26 @@ is_path(const struct graph *t, uint32_t term)
     return t->at[term].op == EXPR_VARIABLE;
 }
 
-/* A use of a path is one of those it goes on from, too, so that these come first. */
+/* How often terms stand in conditions, of which equal ones count as often as policies have them. What a term is made of counts with it. */
 static void
-count_uses(const struct graph *t, uint32_t *uses)
+count_uses(const struct graph *t, const uint32_t *roots, size_t n, uint32_t *uses)
 {
+    for (size_t i = 0; i < n; i++)
+        uses[roots[i]]++;
     for (uint32_t i = (uint32_t)t->n; i-- > 0;)
-        if (t->at[i].op == EXPR_ATTRIBUTE) {
-            uses[i] += t->at[i].uses;
-            uses[t->at[i].kid[0]] += uses[i];
-        }
+        for (uint32_t k = 0; k < t->at[i].n; k++)
+            if (__builtin_add_overflow(uses[t->at[i].kid[k]], uses[i], &uses[t->at[i].kid[k]]))
+                uses[t->at[i].kid[k]] = UINT32_MAX;
 }
 
-/* The paths that most terms use get slots. One that only one term uses is found when that is computed. */
+/* The paths that are used most get slots. One that is used once is found when that is computed. */
 static void
-give_slots(struct compiler *c)
+give_slots(struct compiler *c, const uint32_t *roots, size_t n)
 {
     struct growing paths = {NULL, 0, 0, false};
     uint32_t *uses = calloc(c->t->n + 1, sizeof *uses);
     if (uses)
-        count_uses(c->t, uses);
+        count_uses(c->t, roots, n, uses);
     for (uint32_t i = 0; uses && i < c->t->n; i++) {
         bool wanted = c->t->at[i].op == EXPR_ATTRIBUTE && uses[i] > 1 && is_path(c->t, i);
         struct path *to = wanted ? growing_add(&paths, 1, sizeof *to) : NULL;
@@ -492,9 +493,11 @@ give_slots(struct compiler *c)
     const struct path *at = paths.at;
     if (paths.n)
         qsort(paths.at, paths.n, sizeof *at, by_uses);
-    for (size_t i = 0; i < paths.n && i < SLOTS_MAX; i++) {
+    for (size_t i = 0; i < paths.n && c->p->n_slots < SLOTS_MAX; i++) {
         const struct vertex *t = &c->t->at[at[i].term];
-        c->p->slots[i] = (struct slot){operand(c, t->kid[0], 0), t->name};
+        if (c->t->at[t->kid[0]].op == EXPR_ATTRIBUTE && c->slot_of[t->kid[0]] == 0)
+            continue;
+        c->p->slots[c->p->n_slots] = (struct slot){operand(c, t->kid[0], 0), t->name};
         c->slot_of[at[i].term] = (uint32_t)++c->p->n_slots;
     }
     c->failed |= uses == NULL || paths.failed;
@@ -514,7 +517,7 @@ compile_graph(struct graph *t, const uint32_t *roots, size_t n, struct program *
     *p = (struct program){.n_code = 0};
     begin(&c);
     if (!c.failed)
-        give_slots(&c);
+        give_slots(&c, roots, n);
     if (!c.failed)
         chunks(&c, roots, n, is_root);
     if (!c.failed)

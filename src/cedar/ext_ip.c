@@ -1,4 +1,5 @@
 /* ip: addresses and prefixes, read as the official engine does (Rust's std::net grammar; no zone ids, no dotted form inside IPv6). */
+#include "base/err.h"
 #include "cedar/ext.h"
 
 #define TEXT_LONGEST 43
@@ -39,17 +40,19 @@ take_digits(struct reader *r, int base, size_t longest, unsigned *out)
 static bool
 parse_v4(struct cedar_str s, uint8_t out[16])
 {
-    struct reader r = {s, 0};
+    size_t at = 0;
     for (int i = 0; i < 4; i++) {
-        unsigned v;
-        if (i > 0 && !take(&r, '.'))
+        if (i > 0 && (at >= s.n || s.at[at++] != '.'))
             return false;
-        size_t from = r.at;
-        if (!take_digits(&r, 10, 3, &v) || v > 255 || (s.at[from] == '0' && r.at > from + 1))
+        size_t from = at;
+        unsigned v = 0;
+        for (unsigned d; at < s.n && at - from < 3 && (d = (unsigned)(uint8_t)s.at[at] - '0') < 10; at++)
+            v = v * 10 + d;
+        if (at == from || v > 255 || (s.at[from] == '0' && at > from + 1))
             return false;
         out[i] = (uint8_t)v;
     }
-    return r.at == s.n;
+    return at == s.n;
 }
 
 /* Up to ${most} groups with ':' between them; how many were read. A ':' without a group behind it is left alone. */
@@ -144,6 +147,11 @@ count(struct cedar_str s, char c)
 bool
 ext_parse_ip(struct cedar_str s, struct value_ip *out, struct text *why)
 {
+    memset(out, 0, sizeof *out);
+    if (parse_v4(s, out->at)) {
+        out->bits = 32;
+        return true;
+    }
     if (s.n > TEXT_LONGEST)
         return refuse(why, "error parsing IP address from string `", s, "`: string length is too large");
     if (count(s, ':') >= 2 && count(s, '.') >= 2)
@@ -193,7 +201,7 @@ struct cedar_value *
 cedar_ip(struct cedar_scratch *s, struct cedar_str text)
 {
     struct value_ip ip;
-    struct fault unused;
+    UNINITIALIZED struct fault unused;
     fault_reset(&unused);
     if (!ext_parse_ip(text, &ip, &unused.text))
         return NULL;

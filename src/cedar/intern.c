@@ -23,27 +23,40 @@ load(const char *at, size_t n)
     return v;
 }
 
-/* Eight bytes a step by a folded multiplication; the last step overlaps the one before it. */
+/* The first and the last bytes of a text of at most 16 and a secret on both sides of a folded multiplication. */
+static inline uint64_t
+short_hash(uint64_t seed, struct cedar_str s)
+{
+    uint64_t a, b;
+    if (s.n >= 8)
+        a = load(s.at, 8), b = load(s.at + s.n - 8, 8);
+    else if (s.n >= 4)
+        a = load(s.at, 4), b = load(s.at + s.n - 4, 4);
+    else if (s.n > 0)
+        a = (uint8_t)s.at[0] | (uint64_t)(uint8_t)s.at[s.n / 2] << 8, b = (uint8_t)s.at[s.n - 1];
+    else
+        a = b = 0;
+    return mix(mix(a ^ seed, b ^ (seed << 32 | seed >> 32) ^ ODD_1) ^ s.n, ODD_2);
+}
+
+/* A long one: eight bytes a step; the last step overlaps the one before it. */
 uint64_t
 str_hash(uint64_t seed, struct cedar_str s)
 {
+    if (s.n <= 16)
+        return short_hash(seed, s);
     uint64_t h = seed ^ mix(s.n ^ ODD_1, ODD_2);
-    size_t i = 0;
-    for (; i + 8 < s.n; i += 8)
+    for (size_t i = 0; i + 8 < s.n; i += 8)
         h = mix(h ^ load(s.at + i, 8), ODD_1);
-    if (s.n >= 8)
-        h = mix(h ^ load(s.at + s.n - 8, 8), ODD_2);
-    else if (s.n >= 4)
-        h = mix(h ^ load(s.at, 4) ^ load(s.at + s.n - 4, 4) << 32, ODD_2);
-    else if (s.n > 0)
-        h = mix(h ^ (uint8_t)s.at[0] ^ (uint64_t)(uint8_t)s.at[s.n / 2] << 8 ^ (uint64_t)(uint8_t)s.at[s.n - 1] << 16, ODD_2);
+    h = mix(h ^ load(s.at + s.n - 8, 8), ODD_2);
     return mix(h ^ seed, ODD_1);
 }
 
+/* Both parts at the same time; which part is which matters. */
 static uint64_t
 uid_hash(uint64_t seed, const struct cedar_uid *uid)
 {
-    return str_hash(str_hash(seed + VALUE_ENTITY, uid->type), uid->id);
+    return mix(str_hash(seed + VALUE_ENTITY, uid->type) ^ seed, ODD_1) ^ str_hash(seed, uid->id);
 }
 
 static uint64_t
@@ -144,11 +157,23 @@ intern_find_str(const struct interner *t, struct cedar_str s)
     return find(t, value_hash(t->seed, &v), &v);
 }
 
+static const struct node *
+find_uid_here(const struct interner *t, uint64_t hash, const struct cedar_uid *uid)
+{
+    for (size_t i = hash & (t->cap - 1); t->cap && t->slots[i].value; i = (i + 1) & (t->cap - 1)) {
+        const struct cedar_value *v = t->slots[i].value;
+        if (t->slots[i].hash == hash && v->kind == VALUE_ENTITY && uid_eq(&v->uid, uid))
+            return (const struct node *)(const void *)v;
+    }
+    return NULL;
+}
+
 const struct node *
 intern_find_uid(const struct interner *t, const struct cedar_uid *uid)
 {
-    struct cedar_value v = {.kind = VALUE_ENTITY, .uid = *uid};
-    return (const struct node *)(const void *)find(t, uid_hash(t->seed, uid), &v);
+    uint64_t hash = uid_hash(t->seed, uid);
+    const struct node *found = t->below ? find_uid_here(t->below, hash, uid) : NULL;
+    return found ? found : find_uid_here(t, hash, uid);
 }
 
 static void

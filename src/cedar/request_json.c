@@ -1,14 +1,10 @@
 /* A request in JSON: {"principal", "action", "resource", "context"}. */
 #include "cedar/desk.h"
+#include "cedar/request_quick.h"
 #include "cedar/value_json.h"
 
 #define PART_COUNT 4
 static const char *const part_names[PART_COUNT] = {"principal", "action", "resource", "context"};
-
-struct parts {
-    struct cedar_uid uid[3];
-    const struct cedar_value *context;
-};
 
 static bool
 unknown(const struct json *v, struct cedar_error *error)
@@ -21,7 +17,7 @@ unknown(const struct json *v, struct cedar_error *error)
 }
 
 static bool
-read_part(struct arena *a, const struct json *v, struct parts *parts, bool seen[PART_COUNT], struct cedar_error *error)
+read_part(struct arena *a, const struct json *v, struct request_parts *parts, bool seen[PART_COUNT], struct cedar_error *error)
 {
     int part = 0;
     while (part < PART_COUNT && !bytes_is(v->key, part_names[part]))
@@ -39,7 +35,7 @@ read_part(struct arena *a, const struct json *v, struct parts *parts, bool seen[
 }
 
 static bool
-read_parts(struct arena *a, const struct json *v, struct parts *parts, struct cedar_error *error)
+read_parts(struct arena *a, const struct json *v, struct request_parts *parts, struct cedar_error *error)
 {
     bool seen[PART_COUNT] = {false};
     if (!json_is(v, JSON_OBJECT))
@@ -54,13 +50,20 @@ read_parts(struct arena *a, const struct json *v, struct parts *parts, struct ce
 }
 
 bool
+request_read(struct arena *a, struct cedar_str text, struct request_parts *out, struct cedar_error *error)
+{
+    struct json *v;
+    out->context = NULL;
+    return value_json_text(a, text, &v, error) && read_parts(a, v, out, error);
+}
+
+bool
 cedar_decide_json(const struct cedar_engine *e, struct cedar_str text, const struct cedar_decide_options *options, struct cedar_scratch *scratch,
                   struct cedar_answer *answer, struct cedar_error *error)
 {
-    struct json *v;
-    struct parts parts = {.context = NULL};
+    struct request_parts parts;
     *answer = (struct cedar_answer){.permits = NULL};
-    if (!value_json_text(&scratch->a, text, &v, error) || !read_parts(&scratch->a, v, &parts, error))
+    if (!request_quick(&scratch->a, text, &parts) && !request_read(&scratch->a, text, &parts, error))
         return false;
     struct cedar_request request = {parts.uid[0], parts.uid[1], parts.uid[2], parts.context};
     return cedar_decide(e, &request, options, scratch, answer) || error_memory(error);

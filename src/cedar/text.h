@@ -25,10 +25,36 @@ str_bytes(struct cedar_str s)
     return (struct bytes){(const uint8_t *)s.at, s.n};
 }
 
+/* The first and the last 8 (4) bytes of two texts of ${n} bytes. */
+static inline bool
+str_eq_8(const char *a, const char *b, size_t n)
+{
+    uint64_t v[4];
+    memcpy(&v[0], a, 8), memcpy(&v[1], b, 8), memcpy(&v[2], a + n - 8, 8), memcpy(&v[3], b + n - 8, 8);
+    return ((v[0] ^ v[1]) | (v[2] ^ v[3])) == 0;
+}
+
+static inline bool
+str_eq_4(const char *a, const char *b, size_t n)
+{
+    uint32_t v[4];
+    memcpy(&v[0], a, 4), memcpy(&v[1], b, 4), memcpy(&v[2], a + n - 4, 4), memcpy(&v[3], b + n - 4, 4);
+    return ((v[0] ^ v[1]) | (v[2] ^ v[3])) == 0;
+}
+
+/* Most names are short: then a call is most of the work. */
 static inline bool
 str_eq(struct cedar_str a, struct cedar_str b)
 {
-    return a.n == b.n && (a.n == 0 || memcmp(a.at, b.at, a.n) == 0);
+    if (a.n != b.n)
+        return false;
+    if (a.n > 16)
+        return memcmp(a.at, b.at, a.n) == 0;
+    if (a.n >= 8)
+        return str_eq_8(a.at, b.at, a.n);
+    if (a.n >= 4)
+        return str_eq_4(a.at, b.at, a.n);
+    return a.n == 0 || (a.at[0] == b.at[0] && a.at[a.n / 2] == b.at[a.n / 2] && a.at[a.n - 1] == b.at[a.n - 1]);
 }
 
 static inline bool
@@ -41,6 +67,8 @@ str_is(struct cedar_str a, const char *text)
 static inline int
 str_cmp(struct cedar_str a, struct cedar_str b)
 {
+    if (a.n && b.n && a.at[0] != b.at[0])
+        return (uint8_t)a.at[0] < (uint8_t)b.at[0] ? -1 : 1;
     return bytes_cmp(str_bytes(a), str_bytes(b));
 }
 

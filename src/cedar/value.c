@@ -1,5 +1,6 @@
 #include "cedar/value.h"
 
+#include "base/sort.h"
 #include "cedar/desk.h"
 
 #include <stdlib.h>
@@ -214,14 +215,14 @@ grow_depth(struct cedar_value *holder, const struct cedar_value *part)
         holder->depth = part->depth + 1;
 }
 
-/* Most lists are short; qsort may take memory from the heap. */
+/* Most lists are short. */
 #define SHORT_LIST 16
 
 static void
 sort_values(const struct cedar_value **list, size_t n)
 {
     if (n > SHORT_LIST) {
-        qsort(list, n, sizeof *list, by_value);
+        sort_in_place(list, n, sizeof *list, by_value);
         return;
     }
     for (size_t i = 1; i < n; i++) {
@@ -237,7 +238,7 @@ static void
 sort_fields(struct value_field *fields, size_t n)
 {
     if (n > SHORT_LIST) {
-        qsort(fields, n, sizeof *fields, by_key);
+        sort_in_place(fields, n, sizeof *fields, by_key);
         return;
     }
     for (size_t i = 1; i < n; i++) {
@@ -349,10 +350,13 @@ cedar_scratch_new(size_t max_bytes)
     return s;
 }
 
+/* Requests of up to about this size take nothing from the heap after the first of their kind. */
+#define SCRATCH_KEPT ((size_t)1 << 20)
+
 void
 cedar_scratch_reset(struct cedar_scratch *s)
 {
-    arena_reset(&s->a);
+    arena_reuse(&s->a, SCRATCH_KEPT);
 }
 
 void
@@ -368,10 +372,8 @@ cedar_scratch_free(struct cedar_scratch *s)
 struct cedar_value *
 cedar_bool(struct cedar_scratch *s, bool v)
 {
-    struct cedar_value *value = value_new(&s->a, VALUE_BOOL);
-    if (value)
-        value->truth = v;
-    return value;
+    (void)s;
+    return (struct cedar_value *)(uintptr_t)value_truth(v); /* nothing writes to a bool */
 }
 
 struct cedar_value *

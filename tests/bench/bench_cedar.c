@@ -15,9 +15,18 @@
 #define FILE_MAX ((size_t)256 << 20)
 #define PART ((size_t)900 << 10) /* of a policy file, in whole lines */
 
+/* A value as a program has it before it calls the library. */
+struct plan {
+    enum { PLAN_BOOL, PLAN_LONG, PLAN_STRING, PLAN_IP, PLAN_SET, PLAN_RECORD } kind;
+    struct cedar_str key, text;
+    int64_t number;
+    size_t n;
+    struct plan *parts;
+};
+
 struct asked {
     struct cedar_request request;
-    const struct json *context;
+    struct plan context;
     struct cedar_str json;
     struct cedar_ready ready;
 };
@@ -140,30 +149,49 @@ load(const char *folder)
 
 /* ---------------------------------------------------------------------------------------------------------------- requests */
 
-static struct cedar_value *
-value(struct cedar_scratch *s, const struct json *v)
+static struct plan
+plan(struct arena *a, const struct json *v)
 {
-    struct cedar_value *list[64], *record;
-    size_t n = 0;
-    switch (v->type) {
-    case JSON_BOOL:
-        return cedar_bool(s, v->truth);
-    case JSON_INT:
-        return cedar_long(s, v->number);
-    case JSON_STRING:
-        return cedar_string(s, str(v->text));
-    case JSON_ARRAY:
-        for (const struct json *e = v->child; e && n < 64; e = e->next)
-            list[n++] = value(s, e);
-        return cedar_set(s, list, n);
-    default:
+    static const int kinds[] = {
+        [JSON_BOOL] = PLAN_BOOL, [JSON_INT] = PLAN_LONG, [JSON_STRING] = PLAN_STRING, [JSON_ARRAY] = PLAN_SET, [JSON_OBJECT] = PLAN_RECORD};
+    struct plan p = {.kind = kinds[v->type], .key = str(v->key), .text = str(v->text), .number = v->type == JSON_BOOL ? v->truth : v->number};
+    if (v->count == 1 && bytes_is(v->child->key, "__extn")) {
+        p.kind = PLAN_IP;
+        p.text = str(json_text(v->child, "arg"));
+        return p;
+    }
+    p.parts = arena_list(a, v->count, sizeof *p.parts);
+    if (p.parts == NULL)
+        stop("requests.json", "out of memory");
+    for (const struct json *m = v->child; m; m = m->next)
+        p.parts[p.n++] = plan(a, m);
+    return p;
+}
+
+static struct cedar_value *
+value(struct cedar_scratch *s, const struct plan *p)
+{
+    UNINITIALIZED struct cedar_value *list[64];
+    struct cedar_value *record;
+    switch (p->kind) {
+    case PLAN_BOOL:
+        return cedar_bool(s, p->number != 0);
+    case PLAN_LONG:
+        return cedar_long(s, p->number);
+    case PLAN_STRING:
+        return cedar_string(s, p->text);
+    case PLAN_IP:
+        return cedar_ip(s, p->text);
+    case PLAN_SET:
+        for (size_t i = 0; i < p->n && i < 64; i++)
+            list[i] = value(s, &p->parts[i]);
+        return cedar_set(s, list, p->n < 64 ? p->n : 64);
+    case PLAN_RECORD:
         break;
     }
-    if (v->count == 1 && bytes_is(v->child->key, "__extn"))
-        return cedar_ip(s, str(json_text(v->child, "arg")));
     record = cedar_record(s);
-    for (const struct json *m = v->child; m; m = m->next)
-        cedar_record_put(s, record, str(m->key), value(s, m));
+    for (size_t i = 0; i < p->n; i++)
+        cedar_record_put(s, record, p->parts[i].key, value(s, &p->parts[i]));
     return record;
 }
 
@@ -188,12 +216,12 @@ read_requests(struct bench *b, const char *folder, struct arena *a, struct buf *
     for (const struct json *v = list->child; v; v = v->next) {
         struct asked *to = &b->at[b->n++];
         to->request = (struct cedar_request){uid(json_get(v, "principal")), uid(json_get(v, "action")), uid(json_get(v, "resource")), NULL};
-        to->context = json_get(v, "context");
+        to->context = plan(a, json_get(v, "context"));
         to->json = str(v->raw);
         const struct cedar_request *q = &to->request;
         to->ready = (struct cedar_ready){cedar_engine_uid(b->engine, q->principal, b->kept), cedar_engine_uid(b->engine, q->action, b->kept),
                                          cedar_engine_uid(b->engine, q->resource, b->kept),
-                                         cedar_engine_value(b->engine, value(b->kept, to->context), b->kept)};
+                                         cedar_engine_value(b->engine, value(b->kept, &to->context), b->kept)};
     }
 }
 
@@ -210,14 +238,14 @@ static bool
 run_strings(struct bench *b, const struct asked *a, struct cedar_answer *answer)
 {
     struct cedar_request q = a->request;
-    q.context = value(b->scratch, a->context);
+    q.context = value(b->scratch, &a->context);
     return cedar_decide(b->engine, &q, NULL, b->scratch, answer);
 }
 
 static bool
 run_json(struct bench *b, const struct asked *a, struct cedar_answer *answer)
 {
-    struct cedar_error e;
+    UNINITIALIZED struct cedar_error e;
     return cedar_decide_json(b->engine, a->json, NULL, b->scratch, answer, &e);
 }
 
