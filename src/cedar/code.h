@@ -85,6 +85,9 @@ struct chunk {
     uint16_t registers;
     uint16_t calls;  /* chunks that run at once at most, itself included */
     uint32_t depth;  /* registers of those together */
+    uint32_t trial;  /* of a policy's condition: where its trials begin */
+    uint8_t n_trials;
+    bool whole;      /* they are all of it */
 };
 #define NO_MEMO UINT32_MAX
 #define REGISTERS_MAX 4096u
@@ -94,10 +97,50 @@ struct chunk {
  * ${name} of ${of}, a variable or a slot before it, and stays empty when there is none.
  */
 struct slot {
-    uint32_t of; /* operand */
+    uint32_t of;           /* held */
     struct cedar_str name; /* interned */
 };
 #define SLOTS_MAX 16u
+/* A desk holds the parts of the request (enum variable) and behind them the slots. */
+#define HELD_SLOTS 4u
+
+/*
+ * What many conditions begin with: a comparison of something held with a literal or something else held. It is tried before the code is
+ * run and never faults: where it cannot tell, because something is missing or of the wrong kind, the code says what is the case.
+ */
+enum trial_kind {
+    TRIAL_TRUE,  /* a */
+    TRIAL_EQUAL, /* a == b */
+    TRIAL_LESS,  /* a < b … */
+    TRIAL_LESS_EQUAL,
+    TRIAL_GREATER,
+    TRIAL_GREATER_EQUAL,
+    TRIAL_IN,       /* a in b, entities, or a literal set of such */
+    TRIAL_CONTAINS, /* a.contains(b) */
+    TRIAL_AMONG,    /* the literal, a set, has a as an element */
+    TRIAL_LIKE,     /* a like pattern */
+    TRIAL_HAS,      /* a has name, which is no entity of the request's own */
+};
+struct trial {
+    uint8_t kind; /* enum trial_kind */
+    bool want;    /* the condition goes on when it is that */
+    uint8_t a, b; /* held; b: only where ${literal} is NULL */
+    uint32_t bit; /* TRIAL_HAS: of the name, as key_bit says; TRIAL_IN: of the literal's node among those above a part of the request; or NO_BIT */
+    union {
+        const struct cedar_value *literal;
+        const struct pieces *pattern; /* TRIAL_LIKE; TRIAL_HAS: the name */
+    };
+};
+#define NO_BIT 64u
+/* Trials of one condition. */
+#define TRIALS_MAX 4u
+
+/* key_bit(key): where a key stands in a mask of the keys that a record has. */
+static inline uint32_t
+key_bit(struct cedar_str key)
+{
+    return key.n == 0 ? 0 : (uint32_t)(key.n * 11 + (uint8_t)key.at[0] * 3 + (uint8_t)key.at[key.n - 1] * 7) & 63;
+}
 
 struct program {
     struct code *code;
@@ -110,6 +153,9 @@ struct program {
     size_t n_names;
     struct slot slots[SLOTS_MAX];
     size_t n_slots;
+    struct trial *trials;
+    size_t n_trials;
+    bool keys; /* some trial is TRIAL_HAS of the context */
     struct pieces *pieces; /* names in them are interned; parts of patterns need not be */
     size_t n_pieces;
     size_t n_memos;

@@ -5,9 +5,8 @@
 struct compiler {
     struct graph *t;
     struct program *p;
-    struct growing code, chunks, constants, names, pieces;
+    struct growing code, chunks, constants, names, pieces, trials;
     uint32_t *constant_of, *name_of; /* per term: 1 + where its literal or name stands */
-    uint32_t *slot_of;               /* per term: 1 + its slot, or 0 */
     struct growing patches;          /* jumps of a chain that lead to its end */
     uint32_t start;
     unsigned registers; /* of the chunk */
@@ -104,8 +103,8 @@ operand(struct compiler *c, uint32_t term, unsigned d)
         return constant(c, term);
     if (t->op == EXPR_VARIABLE)
         return OPERAND(OPERAND_VARIABLE, t->variable);
-    if (c->slot_of[term])
-        return OPERAND(OPERAND_SLOT, c->slot_of[term] - 1);
+    if (t->held != NOT_HELD)
+        return OPERAND(OPERAND_SLOT, t->held - HELD_SLOTS);
     value_to(c, term, d);
     return reg(c, d);
 }
@@ -117,7 +116,7 @@ value_to(struct compiler *c, uint32_t term, unsigned d)
     reg(c, d);
     if (c->failed)
         return;
-    if (t->op == EXPR_LITERAL || t->op == EXPR_VARIABLE || c->slot_of[term])
+    if (t->op == EXPR_LITERAL || t->held != NOT_HELD)
         emit(c, (struct code){CODE_MOVE, (uint16_t)d, operand(c, term, d), 0, 0});
     else if (t->chunk != NO_VERTEX && t->weight >= WEIGHT_SHARED)
         emit(c, (struct code){CODE_TERM, (uint16_t)d, 0, 0, t->chunk});
@@ -130,9 +129,8 @@ static void
 two_operands(struct compiler *c, const struct vertex *t, unsigned d, struct code *to)
 {
     uint32_t left = t->kid[0], right = t->kid[1];
-    enum expr_op op = c->t->at[right].op;
-    bool ready = op == EXPR_LITERAL || op == EXPR_VARIABLE || c->slot_of[right];
-    if (c->slot_of[left] && !ready) {
+    bool ready = c->t->at[right].op == EXPR_LITERAL || c->t->at[right].held != NOT_HELD;
+    if (c->t->at[left].op == EXPR_ATTRIBUTE && c->t->at[left].held != NOT_HELD && !ready) {
         value_to(c, left, d);
         to->a = reg(c, d);
     } else {
@@ -385,7 +383,8 @@ chunk_of(struct compiler *c, uint32_t term, bool remember)
     struct chunk *chunk = grow(c, &c->chunks, sizeof *chunk);
     if (chunk == NULL)
         return;
-    *chunk = (struct chunk){c->start, here(c), remember ? (uint32_t)c->p->n_memos++ : NO_MEMO, (uint16_t)c->registers, 0, 0};
+    *chunk =
+        (struct chunk){.start = c->start, .n = here(c), .memo = remember ? (uint32_t)c->p->n_memos++ : NO_MEMO, .registers = (uint16_t)c->registers};
     t->chunk = (uint32_t)c->chunks.n - 1;
 }
 
@@ -428,6 +427,7 @@ keep_all(struct compiler *c)
     p->constants = keep(c, &c->constants, sizeof *p->constants, &p->n_constants);
     p->names = keep(c, &c->names, sizeof *p->names, &p->n_names);
     p->pieces = keep(c, &c->pieces, sizeof *p->pieces, &p->n_pieces);
+    p->trials = keep(c, &c->trials, sizeof *p->trials, &p->n_trials);
 }
 
 /* Constants 0 and 1 are false and true. */
@@ -439,6 +439,141 @@ begin(struct compiler *c)
         if (to)
             *to = value_truth(v != 0);
     }
+}
+
+/* ------------------------------------------------------------------------------------------------------------------ trials */
+
+static bool
+held(const struct compiler *c, uint32_t term, uint8_t *to)
+{
+    uint32_t at = c->t->at[term].held;
+    *to = (uint8_t)at;
+    return at != NOT_HELD;
+}
+
+static const struct cedar_value *
+literal_of(const struct compiler *c, uint32_t term)
+{
+    return c->t->at[term].op == EXPR_LITERAL ? c->t->at[term].literal : NULL;
+}
+
+static bool
+all_entities(const struct cedar_value *v)
+{
+    for (size_t i = 0; v->kind == VALUE_SET && i < v->set.n; i++)
+        if (v->set.at[i]->kind != VALUE_ENTITY)
+            return false;
+    return v->kind == VALUE_SET || v->kind == VALUE_ENTITY;
+}
+
+/* Something held, and a literal or something else held. */
+static bool
+pair_of(const struct compiler *c, const struct vertex *v, int left, struct trial *out)
+{
+    out->literal = literal_of(c, v->kid[!left]);
+    return held(c, v->kid[left], &out->a) && (out->literal || held(c, v->kid[!left], &out->b));
+}
+
+/* What an operation is as a trial, and as one with its operands turned round. */
+static const struct turned {
+    bool can;
+    uint8_t kind, turned;
+} trial_kinds[EXPR_COUNT] = {
+    [EXPR_EQUAL] = {true, TRIAL_EQUAL, TRIAL_EQUAL},    [EXPR_UNEQUAL] = {true, TRIAL_EQUAL, TRIAL_EQUAL},
+    [EXPR_LESS] = {true, TRIAL_LESS, TRIAL_GREATER},    [EXPR_LESS_EQUAL] = {true, TRIAL_LESS_EQUAL, TRIAL_GREATER_EQUAL},
+    [EXPR_GREATER] = {true, TRIAL_GREATER, TRIAL_LESS}, [EXPR_GREATER_EQUAL] = {true, TRIAL_GREATER_EQUAL, TRIAL_LESS_EQUAL},
+};
+
+static bool
+compared(const struct compiler *c, const struct vertex *v, struct trial *out)
+{
+    const struct turned *k = &trial_kinds[v->op];
+    out->want ^= v->op == EXPR_UNEQUAL;
+    out->kind = k->kind;
+    if (pair_of(c, v, 0, out))
+        return true;
+    out->kind = k->turned;
+    return pair_of(c, v, 1, out);
+}
+
+static bool
+contained(const struct compiler *c, const struct vertex *v, struct trial *out)
+{
+    out->kind = TRIAL_CONTAINS;
+    if (pair_of(c, v, 0, out))
+        return true;
+    out->kind = TRIAL_AMONG;
+    return pair_of(c, v, 1, out) && out->literal && out->literal->kind == VALUE_SET;
+}
+
+static bool
+patterned(struct compiler *c, const struct vertex *v, uint8_t kind, struct trial *out)
+{
+    out->kind = kind;
+    out->pattern = &v->names;
+    out->bit = key_bit(v->names.at[0]);
+    c->p->keys |= kind == TRIAL_HAS;
+    return held(c, v->kid[0], &out->a) && (kind == TRIAL_LIKE || (out->a == VARIABLE_CONTEXT && v->names.n == 1));
+}
+
+static bool
+trial_of(struct compiler *c, uint32_t term, bool want, struct trial *out)
+{
+    const struct vertex *v = &c->t->at[term];
+    *out = (struct trial){.kind = TRIAL_TRUE, .want = want, .bit = NO_BIT};
+    if (v->op == EXPR_NOT)
+        return trial_of(c, v->kid[0], !want, out);
+    if (trial_kinds[v->op].can)
+        return compared(c, v, out);
+    switch (v->op) {
+    case EXPR_IN:
+        out->kind = TRIAL_IN;
+        if (!pair_of(c, v, 0, out) || (out->literal && !all_entities(out->literal)))
+            return false;
+        if (out->literal && out->literal->kind == VALUE_ENTITY && out->a < HELD_SLOTS)
+            out->bit = value_node(out->literal)->number & 63;
+        return true;
+    case EXPR_CONTAINS:
+        return contained(c, v, out);
+    case EXPR_LIKE:
+        return patterned(c, v, TRIAL_LIKE, out);
+    case EXPR_HAS:
+        return patterned(c, v, TRIAL_HAS, out);
+    default:
+        return held(c, term, &out->a);
+    }
+}
+
+/* Patterns move with the graph: those of the program stay. */
+static const struct pieces *
+kept_pattern(struct compiler *c, const struct pieces *p)
+{
+    struct pieces *to = ARENA_NEW(c->t->values->a, struct pieces);
+    c->failed |= to == NULL;
+    if (to)
+        *to = *p;
+    return to;
+}
+
+static void
+give_trials(struct compiler *c, uint32_t root)
+{
+    const struct vertex *v = &c->t->at[root];
+    struct chunk *k = c->failed ? NULL : &((struct chunk *)c->chunks.at)[v->chunk];
+    struct trial one;
+    if (k == NULL || k->n_trials)
+        return;
+    k->trial = (uint32_t)c->trials.n;
+    while (k->n_trials < v->n && k->n_trials < TRIALS_MAX && trial_of(c, v->kid[k->n_trials], true, &one)) {
+        struct trial *to = grow(c, &c->trials, sizeof *to);
+        if (to == NULL)
+            return;
+        *to = one;
+        if (one.kind >= TRIAL_LIKE)
+            to->pattern = kept_pattern(c, one.pattern);
+        k->n_trials++;
+    }
+    k->whole = k->n_trials == v->n;
 }
 
 /* ------------------------------------------------------------------------------------------------------------------- slots */
@@ -476,7 +611,8 @@ count_uses(const struct graph *t, const uint32_t *roots, size_t n, uint32_t *use
                 uses[t->at[i].kid[k]] = UINT32_MAX;
 }
 
-/* The paths that are used most get slots. One that is used once is found when that is computed. */
+/* The paths that are used most get slots. One that is used once is found when that is computed, unless there are few. */
+#define SLOTS_ALL SLOTS_MAX
 static void
 give_slots(struct compiler *c, const uint32_t *roots, size_t n)
 {
@@ -485,7 +621,7 @@ give_slots(struct compiler *c, const uint32_t *roots, size_t n)
     if (uses)
         count_uses(c->t, roots, n, uses);
     for (uint32_t i = 0; uses && i < c->t->n; i++) {
-        bool wanted = c->t->at[i].op == EXPR_ATTRIBUTE && uses[i] > 1 && is_path(c->t, i);
+        bool wanted = c->t->at[i].op == EXPR_ATTRIBUTE && uses[i] > 0 && is_path(c->t, i);
         struct path *to = wanted ? growing_add(&paths, 1, sizeof *to) : NULL;
         if (to)
             *to = (struct path){i, uses[i]};
@@ -493,12 +629,12 @@ give_slots(struct compiler *c, const uint32_t *roots, size_t n)
     const struct path *at = paths.at;
     if (paths.n)
         qsort(paths.at, paths.n, sizeof *at, by_uses);
-    for (size_t i = 0; i < paths.n && c->p->n_slots < SLOTS_MAX; i++) {
-        const struct vertex *t = &c->t->at[at[i].term];
-        if (c->t->at[t->kid[0]].op == EXPR_ATTRIBUTE && c->slot_of[t->kid[0]] == 0)
+    for (size_t i = 0; i < paths.n && c->p->n_slots < SLOTS_MAX && (paths.n <= SLOTS_ALL || at[i].uses > 1); i++) {
+        struct vertex *t = &c->t->at[at[i].term];
+        if (c->t->at[t->kid[0]].held == NOT_HELD)
             continue;
-        c->p->slots[c->p->n_slots] = (struct slot){operand(c, t->kid[0], 0), t->name};
-        c->slot_of[at[i].term] = (uint32_t)++c->p->n_slots;
+        c->p->slots[c->p->n_slots] = (struct slot){c->t->at[t->kid[0]].held, t->name};
+        t->held = HELD_SLOTS + (uint32_t)c->p->n_slots++;
     }
     c->failed |= uses == NULL || paths.failed;
     free(paths.at);
@@ -512,25 +648,26 @@ compile_graph(struct graph *t, const uint32_t *roots, size_t n, struct program *
     uint8_t *is_root = calloc(t->n + 1, sizeof *is_root);
     c.constant_of = calloc(t->n + 1, sizeof *c.constant_of);
     c.name_of = calloc(t->n + 1, sizeof *c.name_of);
-    c.slot_of = calloc(t->n + 1, sizeof *c.slot_of);
-    c.failed = !is_root || !c.constant_of || !c.name_of || !c.slot_of;
+    c.failed = !is_root || !c.constant_of || !c.name_of;
     *p = (struct program){.n_code = 0};
     begin(&c);
     if (!c.failed)
         give_slots(&c, roots, n);
     if (!c.failed)
         chunks(&c, roots, n, is_root);
+    for (size_t i = 0; !c.failed && i < n; i++)
+        give_trials(&c, roots[i]);
     if (!c.failed)
         keep_all(&c);
     free(is_root);
     free(c.constant_of);
     free(c.name_of);
-    free(c.slot_of);
     free(c.code.at);
     free(c.chunks.at);
     free(c.constants.at);
     free(c.names.at);
     free(c.pieces.at);
+    free(c.trials.at);
     free(c.patches.at);
     return !c.failed;
 }

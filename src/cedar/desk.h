@@ -21,7 +21,7 @@ struct frame {
     uint32_t chunk, d;
 };
 
-#define DESK_SLOTS 16 /* SLOTS_MAX of code.h */
+#define DESK_HELD 20 /* HELD_SLOTS + SLOTS_MAX of code.h */
 
 struct desk {
     uint64_t stamp;
@@ -32,8 +32,10 @@ struct desk {
     size_t n_memos, n_registers, n_frames, n_marks;
     size_t words; /* of ${marks}, for the engine at work */
     uint64_t filled; /* the stamp of the request whose attributes are in the slots */
-    const struct cedar_value *slots[DESK_SLOTS];
-    uint32_t hints[DESK_SLOTS]; /* where in its record the attribute stood last time */
+    const struct cedar_value *held[DESK_HELD]; /* the parts of the request and, where they are there, the attributes in the slots */
+    uint32_t hints[DESK_HELD];                 /* where in its record the attribute stood last time */
+    uint64_t above[3];                         /* of each part of the request but the context: bit n % 64 for its node n and each above it */
+    uint64_t keys;                             /* key_bit of each key of the context, when the program asks for it */
     struct fault fault;
 };
 

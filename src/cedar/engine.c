@@ -106,7 +106,7 @@ compile(struct cedar_engine *e)
     for (size_t i = 0; ok && i < e->policies->n; i++)
         ok = compile_rule(e, e->policies->at[i], &e->rules[i], &actions, &g);
     e->actions = actions.at;
-    ok = ok && compile_code(e, &g) && index_build(&e->index, e->rules, e->policies->n, e->actions, &g, e->table.seed, e->table.nodes);
+    ok = ok && compile_code(e, &g) && index_build(&e->index, e->rules, e->policies->n, e->actions, &g, &e->program, e->table.seed, e->table.nodes);
     graph_end(&g);
     return ok;
 }
@@ -167,7 +167,8 @@ cedar_engine_bytes(const struct cedar_engine *e)
     const struct index *x = &e->index;
     size_t index = (x->n_nodes + 1) * sizeof *x->spot_of + x->n_spots * sizeof *x->spots + x->n_principals * sizeof *x->principals +
                    x->n_resources * sizeof *x->resources + x->n_branches * sizeof *x->branches + x->n_buckets * sizeof *x->buckets +
-                   x->n_groups * sizeof *x->groups + x->n_wides * sizeof *x->wides + x->n_few * sizeof *x->few + x->n_types * sizeof *x->types +
-                   x->n_entries * sizeof *x->entries + x->n_items * sizeof *x->items + e->policies->n * sizeof *x->verdicts;
+                   x->n_groups * sizeof *x->groups + x->n_wides * sizeof *x->wides + x->n_few * sizeof *x->few + x->n_runs * sizeof *x->runs +
+                   x->n_grains * sizeof *x->grains + x->n_types * sizeof *x->types + x->n_entries * sizeof *x->entries +
+                   x->n_items * sizeof *x->items + e->policies->n * sizeof *x->verdicts;
     return sizeof *e + e->a.used + e->table.cap * sizeof *e->table.slots + index;
 }

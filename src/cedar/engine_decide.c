@@ -1,6 +1,7 @@
 /* Deciding with an engine. */
 #include "base/err.h"
 #include "cedar/engine.h"
+#include "cedar/trial.h"
 
 struct deciding {
     struct machine m;
@@ -131,19 +132,21 @@ matches(const struct deciding *d, const struct rule *r)
            scope_matches(r, VARIABLE_RESOURCE, &d->asked[VARIABLE_RESOURCE]) && action_matches(d, r);
 }
 
+static inline bool
+satisfied(struct deciding *d, bool forbid, size_t policy)
+{
+    return forbid ? add_forbid(d, policy) : add_permit(d, policy);
+}
+
 /* A policy whose scope matches. */
 static bool
-evaluate(struct deciding *d, const struct verdict *w, size_t policy)
+evaluate(struct deciding *d, uint32_t chunk, bool forbid, size_t policy)
 {
     const char *text = NULL;
-    if (!w->always) {
-        const struct cedar_value *v = machine_run(&d->m, w->chunk, &text);
-        if (v == NULL)
-            return add_error(d, policy, text);
-        if (!v->truth)
-            return true;
-    }
-    return w->forbid ? add_forbid(d, policy) : add_permit(d, policy);
+    const struct cedar_value *v = machine_run(&d->m, chunk, &text);
+    if (v == NULL)
+        return add_error(d, policy, text);
+    return !v->truth || satisfied(d, forbid, policy);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- all of them */
@@ -153,19 +156,27 @@ consider_all(struct deciding *d)
 {
     bool ok = true;
     for (size_t i = 0; ok && i < d->e->policies->n; i++)
-        ok = !matches(d, &d->e->rules[i]) || evaluate(d, &d->e->index.verdicts[i], i);
+        ok = !matches(d, &d->e->rules[i]) || evaluate(d, d->e->rules[i].chunk, d->e->rules[i].forbid, i);
     return ok;
 }
 
-static bool
+static inline bool
+types_match(const struct deciding *d, const struct verdict *w)
+{
+    const char *const *types = d->e->index.types;
+    return (w->principal == 0 || types[w->principal] == d->asked[VARIABLE_PRINCIPAL].type) &&
+           (w->resource == 0 || types[w->resource] == d->asked[VARIABLE_RESOURCE].type);
+}
+
+/* A policy that the index led to. */
+static inline bool
 consider(struct deciding *d, size_t policy)
 {
     const struct verdict *w = &d->e->index.verdicts[policy];
-    const char *const *types = d->e->index.types;
-    if ((w->principal && types[w->principal] != d->asked[VARIABLE_PRINCIPAL].type) ||
-        (w->resource && types[w->resource] != d->asked[VARIABLE_RESOURCE].type))
+    int tried = trial_all(&d->m, &d->e->program.trials[w->trial], w->n_trials);
+    if (tried == TRIAL_NO || !types_match(d, w))
         return true;
-    return evaluate(d, w, policy);
+    return tried == TRIAL_YES && w->whole ? satisfied(d, w->forbid, policy) : evaluate(d, w->chunk, w->forbid, policy);
 }
 
 /* Marks come out in the order of the set; they are cleared on the way, whatever happens. */
@@ -196,6 +207,7 @@ consider_marked(struct deciding *d)
 {
     struct desk *desk = d->m.desk;
     uint64_t *above = desk->marks + desk->words;
+    machine_fill(&d->m);
     bool ok = index_find(&d->e->index, &d->m, d->asked, consider_found, d);
     for (size_t i = 0; i < marks_words(desk->words); i++) {
         uint64_t words = above[i];
@@ -356,7 +368,16 @@ own_value(const struct cedar_engine *e, const struct cedar_value *v, struct aren
     const struct cedar_value *own = intern_find(&e->table, v);
     if (own)
         return own;
-    return v->kind == VALUE_SET ? own_set(e, v, a) : v->kind == VALUE_RECORD ? own_record(e, v, a) : v;
+    if (v->kind == VALUE_SET)
+        return own_set(e, v, a);
+    if (v->kind == VALUE_RECORD)
+        return own_record(e, v, a);
+    struct cedar_value *to = copy_flat(a, v);
+    if (to) {
+        to->hash = (uint32_t)value_hash(e->table.seed, v);
+        to->hashed = true;
+    }
+    return to;
 }
 
 const struct cedar_value *

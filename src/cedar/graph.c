@@ -176,6 +176,7 @@ add(struct graph *t, struct vertex like)
     like.kid = kids;
     like.uses = like.guards = 0;
     like.chunk = NO_VERTEX;
+    like.held = like.op == EXPR_VARIABLE ? (uint32_t)like.variable : NOT_HELD;
     t->at[t->n] = like;
     place(t, (uint32_t)t->n);
     return (uint32_t)t->n++;

@@ -25,8 +25,10 @@ struct vertex {
     uint32_t guards; /* policies that the index may reach by its value */
     uint32_t weight; /* about how much work it is: 1 for an attribute or a comparison */
     uint32_t chunk;  /* its chunk, or NO_VERTEX */
+    uint32_t held;   /* its place among what a desk holds (code.h), or NOT_HELD */
 };
 #define NO_VERTEX UINT32_MAX
+#define NOT_HELD UINT32_MAX
 /* Policies that test a term before the index groups them by it. */
 #define GROUP_MIN 4u
 /* The weight from which a term that is used more than once is worth remembering: else it is computed again where it is used. */

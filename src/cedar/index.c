@@ -2,7 +2,7 @@
 #include "cedar/index.h"
 
 #define FEW_ACTIONS 8u
-#define FOUND_MAX 64u
+#define FOUND_MAX (SIEVE_MAX + 64u)
 #define SPOTS_AT_ONCE 16u
 
 /* What the marks of one request are set by, and what was found without. */
@@ -52,8 +52,8 @@ static const struct cedar_value *
 term(const struct marking *k, const struct group *g)
 {
     const char *text;
-    if (g->term & TERM_IS_VARIABLE)
-        return k->m->variables[g->term & ~TERM_IS_VARIABLE];
+    if (g->term & TERM_IS_HELD)
+        return k->m->desk->held[g->term & ~TERM_IS_HELD];
     return machine_run(k->m, g->term, &text);
 }
 
@@ -61,7 +61,7 @@ static void
 mark_equal(const struct marking *k, const struct group *g, const struct cedar_value *v)
 {
     const struct entry *table = &k->x->entries[g->entry];
-    uint32_t hash = v->interned ? v->hash : (uint32_t)value_hash(k->m->table->seed, v);
+    uint32_t hash = value_hash_in(k->m->table->seed, v);
     for (uint32_t i = hash & (g->n - 1); table[i].value; i = (i + 1) & (g->n - 1))
         if (table[i].hash == hash && value_same(table[i].value, v)) {
             mark_bucket(k, table[i].bucket);
@@ -257,6 +257,17 @@ scan(struct marking *k, uint32_t from, uint32_t n)
     k->n_fit = (size_t)(fit - k->fit);
 }
 
+static void
+find_sieved(struct marking *k, const struct range *r)
+{
+    const struct run *runs = &k->x->runs[r->run];
+    for (uint32_t i = 0; i < r->n_runs; i++) {
+        if (k->n_found + runs[i].n > FOUND_MAX)
+            tell(k);
+        k->n_found += sieve_run(k->m, &runs[i], k->x->grains, k->found + k->n_found);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------------------------- scopes */
 
 static bool
@@ -285,6 +296,7 @@ static void
 mark_branches(struct marking *k, const struct range *r)
 {
     const struct branch *at = &k->x->branches[r->from];
+    find_sieved(k, r);
     scan(k, r->few, r->n_few);
     mark_bucket(k, r->any);
     if ((r->mask & k->action_mask) == 0)
@@ -358,16 +370,21 @@ mark_part(struct marking *k, const struct asked *who, int part)
     settle(k);
 }
 
-static void
-look_at_other(struct marking *k, const struct asked *other, bool needed)
+/* Bit n % 64 for the node n of a part and each above it. */
+static uint64_t
+mask_of(const struct asked *who)
 {
-    k->other = other;
-    k->other_mask = UINT64_C(1) << (NOTHING & 63);
-    if (other->node == NULL || !needed)
-        return;
-    k->other_mask |= UINT64_C(1) << (other->node->number & 63);
-    for (uint32_t i = 0; i < other->facts->n_ancestors; i++)
-        k->other_mask |= UINT64_C(1) << (other->facts->ancestors[i] & 63);
+    uint64_t mask = who->node ? UINT64_C(1) << (who->node->number & 63) : 0;
+    for (uint32_t i = 0; who->node && i < who->facts->n_ancestors; i++)
+        mask |= UINT64_C(1) << (who->facts->ancestors[i] & 63);
+    return mask;
+}
+
+static void
+look_at_other(struct marking *k, const struct asked *asked, int part)
+{
+    k->other = &asked[part];
+    k->other_mask = k->m->desk->above[part] | UINT64_C(1) << (NOTHING & 63);
 }
 
 static void
@@ -418,9 +435,11 @@ index_find(const struct index *x, struct machine *m, const struct asked asked[3]
     k.n_fit = k.n_found = 0;
     if (!look_at_action(&k, &asked[VARIABLE_ACTION]))
         return false;
-    look_at_other(&k, resource, x->others[0]);
+    for (int i = 0; i < VARIABLE_CONTEXT; i++)
+        m->desk->above[i] = mask_of(&asked[i]);
+    look_at_other(&k, asked, VARIABLE_RESOURCE);
     mark_part(&k, principal, 0);
-    look_at_other(&k, principal, x->others[1]);
+    look_at_other(&k, asked, VARIABLE_PRINCIPAL);
     mark_part(&k, resource, 1);
     mark_type(&k, x->principals, x->n_principals, principal->type);
     mark_type(&k, x->resources, x->n_resources, resource->type);

@@ -10,6 +10,7 @@
 
 #include "cedar/graph.h"
 #include "cedar/machine.h"
+#include "cedar/sieve.h"
 
 /* A policy, compiled. Scopes by numbers of nodes and by interned types. */
 struct rule {
@@ -70,8 +71,9 @@ struct item {
 
 /* What is left to do for a policy that the index led to: types of its scope to compare (indices in ${types}, 0: none), and its condition. */
 struct verdict {
-    uint32_t chunk, principal, resource;
-    bool forbid, always; /* always: it has no condition */
+    uint32_t chunk, principal, resource, trial;
+    uint8_t n_trials;
+    bool whole, forbid; /* whole: the trials are all of the condition; there may be none of either */
 };
 
 /*
@@ -83,6 +85,7 @@ struct few {
     uint32_t policy, other;
 };
 #define FEW_MAX 16u
+#define SIEVE_MAX 256u
 /* Actions that scopes name, numbered from 1; past ACTION_BITS several have one bit, and the scope is compared once more. */
 #define ACTION_BITS 63u
 static inline uint64_t
@@ -104,13 +107,13 @@ struct entry {
 
 struct group {
     enum guard_kind kind;
-    uint32_t term;        /* a chunk, or with the top bit set a variable */
+    uint32_t term;        /* a chunk, or with the top bit set something held */
     uint32_t all, n_all;  /* every policy of it, in ${items} */
     uint32_t entry, n;    /* its table (n: a power of two) or sorted list in ${entries}; GUARD_TRUTH: buckets for false and true */
     enum value_kind ordered; /* of the literals, for comparisons */
     uint64_t lengths;        /* GUARD_LIKE: bit n: there is a literal of n bytes */
 };
-#define TERM_IS_VARIABLE (UINT32_C(1) << 31)
+#define TERM_IS_HELD (UINT32_C(1) << 31)
 
 struct branch {
     uint32_t action, bucket; /* ${action}: as spots number them */
@@ -121,6 +124,7 @@ struct range {
     uint32_t from, n;
     uint32_t any;  /* a bucket, or NOTHING */
     uint32_t few, n_few;
+    uint32_t run, n_runs; /* of the sieve, beside those */
     uint64_t mask; /* action_bit for each action */
 };
 
@@ -149,6 +153,8 @@ struct index {
     struct spot *spots;
     struct wide *wides;
     struct few *few;
+    struct run *runs;
+    struct grain *grains;
     const char **types; /* that scopes ask for; the first is none */
     struct typed *principals, *resources; /* by type */
     struct range any;
@@ -159,12 +165,13 @@ struct index {
     struct item *items;
     struct verdict *verdicts; /* of every policy */
     bool stands[UNDER_ANY + 1]; /* does any policy stand there? */
-    bool others[2];             /* has an item under a principal, under a resource an ${other}? */
-    size_t n_spots, n_principals, n_resources, n_branches, n_buckets, n_groups, n_entries, n_items, n_actions, n_wides, n_few, n_types;
+    size_t n_spots, n_principals, n_resources, n_branches, n_buckets, n_groups, n_entries, n_items, n_actions, n_wides, n_few, n_runs, n_grains,
+        n_types;
 };
 
-/* index_build(x, rules, n, actions, g, seed, nodes): false: out of memory. index_free gives its memory back. */
-bool index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t *actions, const struct graph *g, uint64_t seed, uint32_t nodes);
+/* index_build(x, rules, n, actions, g, p, seed, nodes): false: out of memory. index_free gives its memory back. */
+bool index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t *actions, const struct graph *g, const struct program *p,
+                 uint64_t seed, uint32_t nodes);
 void index_free(struct index *x);
 
 /*

@@ -17,9 +17,10 @@ struct builder {
     size_t n;
     const uint32_t *actions;
     const struct graph *g;
+    const struct program *program;
     uint64_t seed;
     uint32_t *popular[2]; /* per node: policies with it as principal, as resource */
-    struct growing stands, spots, wides, few, types, principals, resources, branches, buckets, groups, entries, items;
+    struct growing stands, spots, wides, few, runs, grains, types, principals, resources, branches, buckets, groups, entries, items;
     uint32_t *others; /* per policy: what its items say */
 };
 
@@ -80,7 +81,7 @@ add_tests(struct builder *b, struct growing *tests, struct growing *plain, uint3
     guard_of(b->g, b->rules[policy].condition, level, &guard);
     const struct vertex *v = guard.kind == GUARD_NONE ? NULL : &b->g->at[guard.term];
     bool hopeless = guard.kind != GUARD_TRUTH && guard.n == 0; /* [].contains(x): never true, but x may fault */
-    if (level >= GUARD_LEVELS || v == NULL || hopeless || (v->op != EXPR_VARIABLE && (v->chunk == NO_VERTEX || v->guards < GROUP_MIN))) {
+    if (level >= GUARD_LEVELS || v == NULL || hopeless || (v->held == NOT_HELD && (v->chunk == NO_VERTEX || v->guards < GROUP_MIN))) {
         uint32_t *to = growing_add(plain, 1, sizeof *to);
         if (to)
             *to = policy;
@@ -186,7 +187,7 @@ make_group(struct builder *b, const struct tested *t, size_t n, unsigned level)
 {
     const struct vertex *v = &b->g->at[t[0].term];
     struct group g = {.kind = t[0].kind, .ordered = ordered_kind(&t[0])};
-    g.term = v->op == EXPR_VARIABLE ? TERM_IS_VARIABLE | v->variable : v->chunk;
+    g.term = v->held != NOT_HELD ? TERM_IS_HELD | v->held : v->chunk;
     struct item *all = growing_add(&b->items, n, sizeof *all);
     for (size_t i = 0; all && i < n; i++)
         all[i] = (struct item){t[i].policy, b->others[t[i].policy]};
@@ -363,10 +364,14 @@ add_stands(struct builder *b, uint32_t policy)
     bool any = r->scope[VARIABLE_ACTION] == SCOPE_ANY, itself = r->scope[VARIABLE_ACTION] == SCOPE_EQUAL;
     b->others[policy] = other(r, under);
     b->x->stands[under] = true;
-    b->x->others[under >= UNDER_RESOURCE_ITSELF] |= b->others[policy] != NOTHING;
-    b->x->verdicts[policy] =
-        (struct verdict){r->chunk, type_left(b, r, VARIABLE_PRINCIPAL, under, UNDER_PRINCIPAL_TYPE),
-                         type_left(b, r, VARIABLE_RESOURCE, under, UNDER_RESOURCE_TYPE), r->forbid, b->g->at[r->condition].n == 0};
+    const struct chunk *c = &b->program->chunks[r->chunk];
+    b->x->verdicts[policy] = (struct verdict){r->chunk,
+                                              type_left(b, r, VARIABLE_PRINCIPAL, under, UNDER_PRINCIPAL_TYPE),
+                                              type_left(b, r, VARIABLE_RESOURCE, under, UNDER_RESOURCE_TYPE),
+                                              c->trial,
+                                              c->n_trials,
+                                              c->whole,
+                                              r->forbid};
     for (uint32_t i = 0; i < (any ? 1 : r->n_actions); i++) {
         struct stand s = {under, any ? 0 : action_number(b, b->actions[r->node[VARIABLE_ACTION] + i], itself), policy, key(r, under)};
         struct stand *to = growing_add(&b->stands, 1, sizeof *to);
@@ -504,13 +509,52 @@ make_branches(struct builder *b, const struct stand *s, size_t n, struct range *
     }
 }
 
-static void
-make_range(struct builder *b, const struct stand *s, size_t n)
+static bool
+for_sieve(const struct builder *b, const struct stand *s)
 {
-    struct range r;
+    return s->action == 0 && b->program->chunks[b->rules[s->policy].chunk].n_trials > 0;
+}
+
+/* Stands under a type or nothing that can be sieved leave the list; those that stay are moved to its front. Returns how many stay. */
+static size_t
+make_sieve(struct builder *b, struct stand *s, size_t n, struct range *r)
+{
+    size_t some = 0, left = 0;
+    for (size_t i = 0; i < n; i++)
+        some += for_sieve(b, &s[i]);
+    if (s->under < UNDER_PRINCIPAL_TYPE || some > SIEVE_MAX)
+        return n;
+    const struct trial **trials = calloc(some + 1, sizeof *trials);
+    uint32_t *policies = calloc(some + 1, sizeof *policies);
+    b->runs.failed |= trials == NULL || policies == NULL;
+    for (size_t i = 0, k = 0; !b->runs.failed && i < n; i++) {
+        if (!for_sieve(b, &s[i])) {
+            s[left++] = s[i];
+            continue;
+        }
+        trials[k] = &b->program->trials[b->program->chunks[b->rules[s[i].policy].chunk].trial];
+        policies[k++] = s[i].policy;
+    }
+    r->run = (uint32_t)b->runs.n;
+    if (!b->runs.failed)
+        sieve_make(&b->runs, &b->grains, trials, policies, some);
+    r->n_runs = (uint32_t)b->runs.n - r->run;
+    free(trials);
+    free(policies);
+    return left;
+}
+
+static void
+make_range(struct builder *b, struct stand *s, size_t n)
+{
+    struct range r, sieved = {.n_runs = 0};
+    struct stand first = *s;
+    n = make_sieve(b, s, n, &sieved);
     if (!make_few(b, s, n, &r))
         make_branches(b, s, n, &r);
-    keep_range(b, s, &r);
+    r.run = sieved.run;
+    r.n_runs = sieved.n_runs;
+    keep_range(b, &first, &r);
 }
 
 static void
@@ -529,8 +573,9 @@ make_ranges(struct builder *b)
 static bool
 failed(const struct builder *b)
 {
-    return b->stands.failed || b->spots.failed || b->wides.failed || b->few.failed || b->types.failed || b->principals.failed ||
-           b->resources.failed || b->branches.failed || b->buckets.failed || b->groups.failed || b->entries.failed || b->items.failed;
+    return b->stands.failed || b->spots.failed || b->wides.failed || b->few.failed || b->runs.failed || b->grains.failed || b->types.failed ||
+           b->principals.failed || b->resources.failed || b->branches.failed || b->buckets.failed || b->groups.failed || b->entries.failed ||
+           b->items.failed;
 }
 
 /* Lists that stayed empty get an address, too, so that ranges of nothing may be formed. */
@@ -540,6 +585,8 @@ hand_over(struct builder *b)
     struct index *x = b->x;
     growing_add(&b->wides, 0, sizeof *x->wides);
     growing_add(&b->few, 0, sizeof *x->few);
+    growing_add(&b->runs, 0, sizeof *x->runs);
+    growing_add(&b->grains, 0, sizeof *x->grains);
     growing_add(&b->principals, 0, sizeof *x->principals);
     growing_add(&b->resources, 0, sizeof *x->resources);
     growing_add(&b->branches, 0, sizeof *x->branches);
@@ -550,6 +597,8 @@ hand_over(struct builder *b)
     x->spots = b->spots.at, x->n_spots = b->spots.n;
     x->wides = b->wides.at, x->n_wides = b->wides.n;
     x->few = b->few.at, x->n_few = b->few.n;
+    x->runs = b->runs.at, x->n_runs = b->runs.n;
+    x->grains = b->grains.at, x->n_grains = b->grains.n;
     x->types = b->types.at, x->n_types = b->types.n;
     x->principals = b->principals.at, x->n_principals = b->principals.n;
     x->resources = b->resources.at, x->n_resources = b->resources.n;
@@ -561,9 +610,10 @@ hand_over(struct builder *b)
 }
 
 bool
-index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t *actions, const struct graph *g, uint64_t seed, uint32_t nodes)
+index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t *actions, const struct graph *g, const struct program *p,
+            uint64_t seed, uint32_t nodes)
 {
-    struct builder b = {.x = x, .rules = rules, .n = n, .actions = actions, .g = g, .seed = seed};
+    struct builder b = {.x = x, .rules = rules, .n = n, .actions = actions, .g = g, .program = p, .seed = seed};
     *x = (struct index){.n_nodes = nodes, .spot_of = calloc((size_t)nodes + 1, sizeof *x->spot_of), .any = {.any = NOTHING}};
     x->verdicts = calloc(n + 1, sizeof *x->verdicts);
     b.others = calloc(n + 1, sizeof *b.others);
@@ -593,6 +643,8 @@ index_free(struct index *x)
     free(x->spots);
     free(x->wides);
     free(x->few);
+    free(x->runs);
+    free(x->grains);
     free(x->types);
     free(x->principals);
     free(x->resources);

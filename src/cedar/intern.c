@@ -259,7 +259,7 @@ copy_plain(struct interner *t, const struct cedar_value *v)
     if (to == NULL)
         return NULL;
     *to = *v;
-    to->interned = to->own_keys = false;
+    to->interned = to->own_keys = to->hashed = false;
     if (v->kind == VALUE_STRING)
         to->text = copy_text(t->a, v->text);
     return v->kind == VALUE_STRING && to->text.at == NULL ? NULL : to;

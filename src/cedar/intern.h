@@ -54,6 +54,13 @@ const struct node *intern_find_uid(const struct interner *t, const struct cedar_
 uint64_t value_hash(uint64_t seed, const struct cedar_value *v);
 uint64_t str_hash(uint64_t seed, struct cedar_str s);
 
+/* value_hash_in(seed, v): half of it, from memory where ${v} is interned or was looked up. */
+static inline uint32_t
+value_hash_in(uint64_t seed, const struct cedar_value *v)
+{
+    return v->interned || v->hashed ? v->hash : (uint32_t)value_hash(seed, v);
+}
+
 static inline const struct node *
 value_node(const struct cedar_value *v)
 {

@@ -1,8 +1,9 @@
 #include "cedar/machine.h"
 
 #include "cedar/operate.h"
+#include "cedar/trial.h"
 
-_Static_assert(DESK_SLOTS == SLOTS_MAX, "a desk has the slots of any program");
+_Static_assert(DESK_HELD == HELD_SLOTS + SLOTS_MAX && HELD_SLOTS == VARIABLE_COUNT, "a desk holds what any program asks for");
 
 /* -------------------------------------------------------------------------------------------------------- records, entities */
 
@@ -86,11 +87,13 @@ no_attribute(struct machine *m, const struct cedar_value *v, struct cedar_str na
 
 /* ------------------------------------------------------------------------------------------------------------------- slots */
 
-static const struct cedar_value *
-slot_of(const struct machine *m, const struct slot *s)
+static uint64_t
+keys_of(const struct cedar_value *record)
 {
-    uint32_t i = s->of & OPERAND_INDEX;
-    return s->of >> OPERAND_SHIFT == OPERAND_SLOT ? m->desk->slots[i] : m->variables[i];
+    uint64_t keys = 0;
+    for (size_t i = 0; i < record->record.n; i++)
+        keys |= UINT64_C(1) << key_bit(record->record.at[i].key);
+    return keys;
 }
 
 void
@@ -98,13 +101,18 @@ machine_fill(struct machine *m)
 {
     const struct program *p = m->program;
     struct desk *d = m->desk;
-    const struct cedar_value *last = NULL, *of = NULL;
+    const struct cedar_value *record = NULL;
+    uint32_t of = UINT32_MAX;
+    for (size_t i = 0; i < HELD_SLOTS; i++)
+        d->held[i] = m->variables[i];
+    if (p->keys)
+        d->keys = keys_of(m->variables[VARIABLE_CONTEXT]);
     for (size_t i = 0; i < p->n_slots; i++) {
-        const struct cedar_value *v = slot_of(m, &p->slots[i]);
-        if (v != last)
-            of = v ? attributes(m, v) : NULL;
-        last = v;
-        d->slots[i] = v && of ? hinted(of, p->slots[i].name, &d->hints[i]) : NULL;
+        const struct slot *s = &p->slots[i];
+        if (s->of != of)
+            record = d->held[s->of] ? attributes(m, d->held[s->of]) : NULL;
+        of = s->of;
+        d->held[HELD_SLOTS + i] = record ? hinted(record, s->name, &d->hints[i]) : NULL;
     }
     d->filled = d->stamp;
 }
@@ -114,9 +122,9 @@ static const struct cedar_value *
 empty(struct machine *m, uint32_t operand)
 {
     const struct slot *s = &m->program->slots[operand & OPERAND_INDEX];
-    for (const struct cedar_value *of; (of = slot_of(m, s)) == NULL;)
-        s = &m->program->slots[s->of & OPERAND_INDEX];
-    return no_attribute(m, slot_of(m, s), s->name);
+    while (m->desk->held[s->of] == NULL)
+        s = &m->program->slots[s->of - HELD_SLOTS];
+    return no_attribute(m, m->desk->held[s->of], s->name);
 }
 
 static const struct cedar_value *
@@ -169,9 +177,9 @@ set_has_address(const struct value_set *s, const struct cedar_value *v)
 static bool
 set_has(const struct machine *m, const struct cedar_value *set, const struct cedar_value *v)
 {
-    if (!set->interned)
+    if (!set->interned && set->set.n > 4)
         return value_set_has(set, v);
-    if (!v->interned && set->set.n <= 2) {
+    if (!set->interned || (!v->interned && set->set.n <= 2)) {
         for (size_t i = 0; i < set->set.n; i++)
             if (value_same(set->set.at[i], v))
                 return true;
@@ -299,6 +307,39 @@ list_of(const struct cedar_value *held)
     return (const struct cedar_value **)(uintptr_t)held;
 }
 
+/* ------------------------------------------------------------------------------------------------------------------ trials */
+
+static int
+within(const struct machine *m, const struct trial *t, const struct cedar_value *v, const struct cedar_value *above)
+{
+    if (v->kind != VALUE_ENTITY || (above->kind != VALUE_ENTITY && t->literal == NULL))
+        return TRIAL_UNSURE;
+    const struct node *low = facts(m, v);
+    if (above->kind == VALUE_ENTITY)
+        return in_one(m, v, low, above);
+    for (size_t i = 0; i < above->set.n; i++)
+        if (in_one(m, v, low, above->set.at[i]))
+            return true;
+    return false;
+}
+
+int
+trial_hard(const struct machine *m, const struct trial *t, const struct cedar_value *a, const struct cedar_value *b)
+{
+    switch ((enum trial_kind)t->kind) {
+    case TRIAL_IN:
+        return within(m, t, a, b);
+    case TRIAL_CONTAINS:
+        return a->kind == VALUE_SET ? set_has(m, a, b) : TRIAL_UNSURE;
+    case TRIAL_AMONG:
+        return set_has(m, b, a);
+    case TRIAL_LIKE:
+        return a->kind == VALUE_STRING ? operate_like(str_bytes(a->text), t->pattern) : TRIAL_UNSURE;
+    default:
+        return TRIAL_UNSURE;
+    }
+}
+
 /* -------------------------------------------------------------------------------------------------------------------- loop */
 
 /* The chunk that runs, and all that wait for it, have no value for the reason in the fault. */
@@ -325,7 +366,7 @@ machine_run(struct machine *m, uint32_t chunk, const char **text)
     struct desk *desk = m->desk;
     const struct chunk *now = &p->chunks[chunk];
     const struct cedar_value **r = desk->registers, *v = NULL, *a, *b;
-    const struct cedar_value *const *base[OPERAND_KINDS] = {r, p->constants, m->variables, desk->slots};
+    const struct cedar_value *const *base[OPERAND_KINDS] = {r, p->constants, m->variables, desk->held + HELD_SLOTS};
     const struct code *c = &p->code[now->start];
     size_t depth = 0;
     uint32_t operand;

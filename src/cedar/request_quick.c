@@ -136,11 +136,18 @@ is_key(struct cedar_str k, const char *text, size_t n)
 }
 #define IS_KEY(k, text) is_key(k, text, sizeof(text) - 1)
 
-/* The member that is expected, as it is mostly written. */
+/* The key of a member that is expected, and its colon; else nothing is taken. */
 static inline bool
 expect(struct quick *q, const char *quoted, size_t n)
 {
-    return next(q) == '"' && (size_t)(q->end - q->at) >= n && memcmp(q->at, quoted, n) == 0 && (q->at += n, take(q, ':'));
+    if (next(q) != '"' || (size_t)(q->end - q->at) < n || memcmp(q->at, quoted, n) != 0)
+        return false;
+    const uint8_t *from = q->at;
+    q->at += n;
+    if (take(q, ':'))
+        return true;
+    q->at = from;
+    return false;
 }
 #define EXPECT(q, name) expect(q, "\"" name "\"", sizeof(name) + 1)
 

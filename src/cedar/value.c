@@ -325,7 +325,7 @@ value_copy(struct arena *a, const struct cedar_value *v)
     if (to == NULL)
         return NULL;
     *to = *v;
-    to->interned = to->own_keys = false;
+    to->interned = to->own_keys = to->hashed = false;
     if (v->kind == VALUE_STRING) {
         to->text = copy_str(a, v->text, &ok);
     } else if (v->kind == VALUE_ENTITY) {

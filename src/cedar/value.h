@@ -49,6 +49,7 @@ struct value_ip {
 struct cedar_value {
     enum value_kind kind : 8;
     bool interned : 1;     /* the one copy in its store or engine (intern.h) */
+    bool hashed : 1;       /* ${hash} is right for the engine that it was looked up for */
     bool own_keys : 1;     /* a record whose keys are the one copy of their texts, where its store or engine has one */
     unsigned depth : 16;   /* 1 for a value without parts */
     uint32_t hash;         /* of an interned value */

@@ -184,18 +184,30 @@ chunk_fits(struct check *c)
 static bool
 slots_fit(const struct program *p)
 {
-    for (size_t i = 0; i < p->n_slots; i++) {
-        uint32_t kind = p->slots[i].of >> OPERAND_SHIFT, index = p->slots[i].of & OPERAND_INDEX;
-        if (!(kind == OPERAND_VARIABLE && index < 4) && !(kind == OPERAND_SLOT && index < i))
+    for (size_t i = 0; i < p->n_slots; i++)
+        if (p->slots[i].of >= HELD_SLOTS + i)
+            return false;
+    return p->n_slots <= SLOTS_MAX;
+}
+
+static bool
+trials_fit(const struct program *p)
+{
+    for (size_t i = 0; i < p->n_trials; i++) {
+        const struct trial *t = &p->trials[i];
+        if (t->a >= HELD_SLOTS + p->n_slots || t->b >= HELD_SLOTS + p->n_slots || t->kind > TRIAL_HAS)
             return false;
     }
-    return p->n_slots <= SLOTS_MAX;
+    for (size_t i = 0; i < p->n_chunks; i++)
+        if (p->chunks[i].trial > p->n_trials || p->chunks[i].n_trials > p->n_trials - p->chunks[i].trial)
+            return false;
+    return true;
 }
 
 bool
 code_verify(struct program *p)
 {
-    if (!slots_fit(p))
+    if (!slots_fit(p) || !trials_fit(p))
         return false;
     for (uint32_t i = 0; i < p->n_chunks; i++) {
         struct check c = {.p = p, .chunk = &p->chunks[i], .number = i, .reached = true};

@@ -167,6 +167,10 @@ static const char *const odd[] = {
     PLAIN ",\"context\":[1]}",
     PLAIN ",\"context\":1}",
     PLAIN ",\"other\":1}",
+    "{\"principal\":{\"__entity\"\"type\":\"User\",\"id\":\"ann\"},\"action\":{\"type\":\"Action\",\"id\":\"x\"},"
+    "\"resource\":{\"type\":\"D\",\"id\":\"d\"}}",
+    "{\"principal\"\"action\":{\"type\":\"Action\",\"id\":\"x\"},\"principal\":{\"type\":\"D\",\"id\":\"d\"},"
+    "\"resource\":{\"type\":\"D\",\"id\":\"d\"}}",
     "{\"principal\":{\"type\":\"User\",\"id\":\"ann\",\"x\":1},\"action\":{\"type\":\"Action\",\"id\":\"x\"},\"resource\":{\"type\":\"D\",\"id\":"
     "\"d\"}}",
     "{\"principal\":{\"type\":\"User\"},\"action\":{\"type\":\"Action\",\"id\":\"x\"},\"resource\":{\"type\":\"D\",\"id\":\"d\"}}",
@@ -200,10 +204,12 @@ test_readers_agree(void **state)
         assert_true(agree(plain[i], true));
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
         assert_false(agree(odd[i], false));
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) /* each beginning, and each byte as another one */
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) /* each beginning, each byte left out, and each as another one */
         for (size_t n = strlen(plain[i]); n-- > 0;) {
             char text[1024];
             static const char others[] = "\"\\{}[]:, 0-x\x01\x80";
+            snprintf(text, sizeof text, "%.*s%s", (int)n, plain[i], plain[i] + n + 1);
+            agree(text, false);
             snprintf(text, sizeof text, "%s", plain[i]);
             for (size_t k = 0; k < sizeof others; k++) {
                 text[n] = others[k];

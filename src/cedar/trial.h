@@ -1,0 +1,70 @@
+/* Trials (code.h): the tests that most conditions begin with, without running their code. */
+#ifndef CEDAR_TRIAL_H
+#define CEDAR_TRIAL_H
+
+#include "cedar/machine.h"
+#include "cedar/operate.h"
+
+/* TRIAL_NO: the condition is not true, without a fault; TRIAL_YES: what was tried is true; TRIAL_UNSURE: only its code can tell. */
+enum { TRIAL_NO, TRIAL_YES, TRIAL_UNSURE };
+
+/* trial_hard(m, t, a, b): those that are more than a comparison. */
+int trial_hard(const struct machine *m, const struct trial *t, const struct cedar_value *a, const struct cedar_value *b);
+
+static inline bool
+trial_ordered(const struct cedar_value *a, const struct cedar_value *b)
+{
+    return a->kind == b->kind && (a->kind == VALUE_LONG || operate_ordered(a->kind));
+}
+
+/* False: ${text} surely does not begin with ${first}. */
+static inline bool
+trial_begins(struct cedar_str text, struct cedar_str first)
+{
+    return first.n == 0 || (first.n <= text.n && first.at[0] == text.at[0] && first.at[first.n - 1] == text.at[first.n - 1]);
+}
+
+static inline int
+trial_one(const struct machine *m, const struct trial *t, const struct cedar_value *a, const struct cedar_value *b)
+{
+    switch ((enum trial_kind)t->kind) {
+    case TRIAL_TRUE:
+        return a->kind == VALUE_BOOL ? a->truth : TRIAL_UNSURE;
+    case TRIAL_EQUAL:
+        return value_same(a, b);
+    case TRIAL_LESS:
+        return trial_ordered(a, b) ? a->number < b->number : TRIAL_UNSURE;
+    case TRIAL_LESS_EQUAL:
+        return trial_ordered(a, b) ? a->number <= b->number : TRIAL_UNSURE;
+    case TRIAL_GREATER:
+        return trial_ordered(a, b) ? a->number > b->number : TRIAL_UNSURE;
+    case TRIAL_GREATER_EQUAL:
+        return trial_ordered(a, b) ? a->number >= b->number : TRIAL_UNSURE;
+    case TRIAL_HAS:
+        return m->desk->keys >> t->bit & 1 ? TRIAL_UNSURE : TRIAL_NO;
+    case TRIAL_IN:
+        return t->bit != NO_BIT && t->a < VARIABLE_CONTEXT && !(m->desk->above[t->a] >> t->bit & 1) ? TRIAL_NO : trial_hard(m, t, a, b);
+    case TRIAL_LIKE:
+        return a->kind == VALUE_STRING && trial_begins(a->text, t->pattern->at[0]) ? trial_hard(m, t, a, b)
+               : a->kind == VALUE_STRING                                           ? TRIAL_NO
+                                                                                   : TRIAL_UNSURE;
+    default:
+        return trial_hard(m, t, a, b);
+    }
+}
+
+/* trial_all(m, t, n): do all pass? After machine_fill. */
+static inline int
+trial_all(const struct machine *m, const struct trial *t, size_t n)
+{
+    const struct cedar_value *const *held = m->desk->held;
+    for (const struct trial *end = t + n; t < end; t++) {
+        const struct cedar_value *a = held[t->a], *b = t->literal ? t->literal : held[t->b];
+        int is = a && b ? trial_one(m, t, a, b) : TRIAL_UNSURE;
+        if (is != t->want)
+            return is == TRIAL_UNSURE ? TRIAL_UNSURE : TRIAL_NO;
+    }
+    return TRIAL_YES;
+}
+
+#endif
