@@ -155,7 +155,8 @@ struct program {
     size_t n_slots;
     struct trial *trials;
     size_t n_trials;
-    bool keys; /* some trial is TRIAL_HAS of the context */
+    bool keys;      /* some trial is TRIAL_HAS of the context */
+    uint8_t masked; /* bit i: some trial is TRIAL_IN of part i of the request, by its bit */
     struct pieces *pieces; /* names in them are interned; parts of patterns need not be */
     size_t n_pieces;
     size_t n_memos;

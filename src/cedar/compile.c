@@ -530,8 +530,10 @@ trial_of(struct compiler *c, uint32_t term, bool want, struct trial *out)
         out->kind = TRIAL_IN;
         if (!pair_of(c, v, 0, out) || (out->literal && !all_entities(out->literal)))
             return false;
-        if (out->literal && out->literal->kind == VALUE_ENTITY && out->a < HELD_SLOTS)
+        if (out->literal && out->literal->kind == VALUE_ENTITY && out->a < VARIABLE_CONTEXT) {
             out->bit = value_node(out->literal)->number & 63;
+            c->p->masked |= (uint8_t)(1u << out->a);
+        }
         return true;
     case EXPR_CONTAINS:
         return contained(c, v, out);

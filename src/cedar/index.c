@@ -436,7 +436,7 @@ index_find(const struct index *x, struct machine *m, const struct asked asked[3]
     if (!look_at_action(&k, &asked[VARIABLE_ACTION]))
         return false;
     for (int i = 0; i < VARIABLE_CONTEXT; i++)
-        m->desk->above[i] = mask_of(&asked[i]);
+        m->desk->above[i] = x->masked >> i & 1 ? mask_of(&asked[i]) : 0;
     look_at_other(&k, asked, VARIABLE_RESOURCE);
     mark_part(&k, principal, 0);
     look_at_other(&k, asked, VARIABLE_PRINCIPAL);

@@ -165,6 +165,7 @@ struct index {
     struct item *items;
     struct verdict *verdicts; /* of every policy */
     bool stands[UNDER_ANY + 1]; /* does any policy stand there? */
+    uint8_t masked;             /* bit i: what is above part i of the request is asked for, by items or trials */
     size_t n_spots, n_principals, n_resources, n_branches, n_buckets, n_groups, n_entries, n_items, n_actions, n_wides, n_few, n_runs, n_grains,
         n_types;
 };

@@ -364,6 +364,8 @@ add_stands(struct builder *b, uint32_t policy)
     bool any = r->scope[VARIABLE_ACTION] == SCOPE_ANY, itself = r->scope[VARIABLE_ACTION] == SCOPE_EQUAL;
     b->others[policy] = other(r, under);
     b->x->stands[under] = true;
+    if (b->others[policy] != NOTHING)
+        b->x->masked |= (uint8_t)(1u << (under >= UNDER_RESOURCE_ITSELF ? VARIABLE_PRINCIPAL : VARIABLE_RESOURCE));
     const struct chunk *c = &b->program->chunks[r->chunk];
     b->x->verdicts[policy] = (struct verdict){r->chunk,
                                               type_left(b, r, VARIABLE_PRINCIPAL, under, UNDER_PRINCIPAL_TYPE),
@@ -615,6 +617,7 @@ index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t 
 {
     struct builder b = {.x = x, .rules = rules, .n = n, .actions = actions, .g = g, .program = p, .seed = seed};
     *x = (struct index){.n_nodes = nodes, .spot_of = calloc((size_t)nodes + 1, sizeof *x->spot_of), .any = {.any = NOTHING}};
+    x->masked = p->masked;
     x->verdicts = calloc(n + 1, sizeof *x->verdicts);
     b.others = calloc(n + 1, sizeof *b.others);
     b.popular[0] = calloc((size_t)nodes + 1, sizeof *b.popular[0]);

@@ -62,28 +62,40 @@ put_parts(struct text *t, struct bytes name)
         text_str(t, now.text);
 }
 
+/* What may stand in an identifier: 1 anywhere, 2 not at the beginning. */
+static const uint8_t in_names[256] = {
+    ['0' ... '9'] = 2,
+    ['A' ... 'Z'] = 1,
+    ['_'] = 1,
+    ['a' ... 'z'] = 1,
+};
+
+/* Every reserved word begins with a small letter or '_'. */
 static bool
-is_identifier(struct bytes b)
+is_free(struct bytes b)
 {
-    for (size_t i = 0; i < b.n; i++) {
-        uint8_t c = b.at[i];
-        if (c != '_' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && (i == 0 || c < '0' || c > '9'))
-            return false;
-    }
-    return b.n > 0 && !parser_reserved((struct cedar_str){(const char *)b.at, b.n}) && !bytes_is(b, "__cedar");
+    if (b.at[0] >= 'A' && b.at[0] <= 'Z')
+        return true;
+    return !parser_reserved((struct cedar_str){(const char *)b.at, b.n}) && !bytes_is(b, "__cedar");
 }
 
 bool
 json_name_ok(struct bytes name)
 {
-    for (;;) {
-        size_t end = bytes_search(name, BYTES("::"));
-        if (!is_identifier(bytes_sub(name, 0, end)))
+    for (size_t i = 0, from; i < name.n; i += 2) {
+        from = i;
+        if (in_names[name.at[i]] != 1)
             return false;
-        if (end == name.n)
+        while (i < name.n && in_names[name.at[i]])
+            i++;
+        if (!is_free((struct bytes){name.at + from, i - from}))
+            return false;
+        if (i == name.n)
             return true;
-        name = bytes_sub(name, end + 2, name.n);
+        if (name.n - i < 3 || name.at[i] != ':' || name.at[i + 1] != ':')
+            return false;
     }
+    return false;
 }
 
 void
