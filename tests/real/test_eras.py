@@ -3,15 +3,15 @@ Every client era by every upstream era by every transport, both sides: what one 
 (docs/protocol/mcp.md). The upstream is the conformance fixture, speaking one era alone; the clients are the official SDKs.
 """
 import functools
-import hashlib
 import json
 import os
 import subprocess
 import tempfile
+import time
 
 import pytest
 
-from house import DEADLINE, IS_ROOT, NODE, READER, ROOT, WRIT, Endpoint, House, Lines, for_everyone, free_port, script
+from house import DEADLINE, IS_ROOT, NODE, READER, ROOT, WRIT, Endpoint, House, for_everyone, free_port, script
 
 FIXTURE = os.path.join(for_everyone(os.path.join(ROOT, "tests/conformance/mcp/fixture")), "server.mjs")
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
@@ -124,3 +124,175 @@ def test_everything_goes_through(visits, matrix, client, transport, upstream):
     matrix.append((client, transport if transport == "stdio" else "HTTP", CLIENTS[client][2], f"conformance fixture, {UPSTREAMS[upstream][1]}", UPSTREAMS[upstream][0],
                    ", ".join(STEPS)))
     assert not wrong, "\n".join(wrong)
+
+
+# --------------------------------------------------------------------------------------------- one message after another
+
+@pytest.fixture(scope="module")
+def endpoint(house):
+    e = Endpoint(house)
+    yield e
+    e.close()
+
+
+def asked(c, r):
+    try:
+        return r.status, json.loads(r.read())
+    finally:
+        c.close()
+
+
+MODERN_ALL = {"_meta": {"io.modelcontextprotocol/clientCapabilities": ALL | {"extensions": {"io.modelcontextprotocol/tasks": {}}}}}
+
+
+def modern(e, destination, method, **params):
+    return asked(*e.post(destination, method, params | MODERN_ALL))[1]
+
+
+def test_a_parked_call_is_good_once_and_for_itself(house, endpoint):
+    """The state of a call that waits: not for another call, not for other arguments, not for another agent's session, not twice."""
+    what = {"name": "test_sampling", "arguments": {"prompt": "a"}}
+    answers = {"inputResponses": {"ask-1": {"role": "assistant", "model": "m", "content": {"type": "text", "text": "mine"}}}}
+    state = modern(endpoint, "oldweb", "tools/call", **what)["result"]["requestState"]
+    other = Endpoint(house)
+    try:
+        stolen = modern(other, "oldweb", "tools/call", **what, **answers, requestState=state)
+    finally:
+        other.close()
+    wrong = [stolen, modern(endpoint, "oldweb", "tools/call", name="test_sampling", arguments={"prompt": "b"}, **answers, requestState=state),
+             modern(endpoint, "oldweb", "tools/call", name="test_roots", arguments={}, **answers, requestState=state),
+             modern(endpoint, "oldweb", "tools/call", **what, **answers, requestState=state + "x")]
+    assert [w["error"]["code"] for w in wrong] == [-32602] * 4, wrong
+    assert modern(endpoint, "oldweb", "tools/call", **what, **answers, requestState=state)["result"]["content"][0]["text"] == "LLM response: mine"
+    assert modern(endpoint, "oldweb", "tools/call", **what, **answers, requestState=state)["error"]["code"] == -32602
+    end = time.monotonic() + DEADLINE
+    while True:  # each try was a call of its own, decided and recorded with what the client answered
+        tries = [r["leaf"] for r in house.records(kind="decision", destination="oldweb") if "input_responses" in r["leaf"].get("said", {})]
+        if len(tries) >= 6:
+            break
+        assert time.monotonic() < end, tries
+        time.sleep(0.1)
+
+
+def test_a_task_is_worth_nothing_to_others(house, endpoint):
+    """The server would say what it came to; the gateway does not ask it."""
+    made = modern(endpoint, "newweb", "tools/call", name="slow_compute", arguments={"seconds": 0.2, "label": "mine"})["result"]
+    assert made["resultType"] == "task"
+    other = Endpoint(house)
+    try:
+        for method in ("tasks/get", "tasks/update", "tasks/cancel"):
+            c, r = other.send("POST", "mcp/newweb", {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"taskId": made["taskId"], "_meta": {
+                "io.modelcontextprotocol/protocolVersion": MODERN, **MODERN_ALL["_meta"]}}}, {"MCP-Protocol-Version": MODERN, "Mcp-Method": method, "Mcp-Name": made["taskId"]})
+            assert asked(c, r)[1]["error"]["code"] == -32602
+    finally:
+        other.close()
+    end = time.monotonic() + DEADLINE
+    while True:
+        c, r = endpoint.send("POST", "mcp/newweb", {"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": {"taskId": made["taskId"], "_meta": {
+            "io.modelcontextprotocol/protocolVersion": MODERN, **MODERN_ALL["_meta"]}}}, {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tasks/get", "Mcp-Name": made["taskId"]})
+        task = asked(c, r)[1]["result"]
+        if task["status"] == "completed":
+            break
+        assert time.monotonic() < end, task
+        time.sleep(0.1)
+    assert task["result"]["content"][0]["text"] == "computed mine"
+    while "task_completed" not in [r["leaf"].get("status") for r in house.records(kind="outcome", destination="newweb")]:
+        assert time.monotonic() < end, "its end is on record"
+        time.sleep(0.1)
+
+
+class Events:
+    """Server-sent events of a response, one after another."""
+
+    def __init__(self, response):
+        self.response = response
+
+    def next(self):
+        event = {}
+        while True:
+            line = self.response.readline().decode().rstrip("\r\n")
+            if not line and event:
+                return event
+            if line and not line.startswith(":"):
+                key, _, value = line.partition(":")
+                event[key] = value.lstrip()
+
+
+def started(e, destination, version=LEGACY, **capabilities):
+    c, r = e.post(destination, "initialize", {"protocolVersion": version, "capabilities": capabilities, "clientInfo": {"name": "t", "version": "1"}}, era="legacy")
+    session, said = r.getheader("Mcp-Session-Id"), asked(c, r)[1]["result"]
+    return session, said
+
+
+def post_old(e, destination, session, method, params, version=LEGACY):
+    e.ids += 1
+    headers = {"Mcp-Session-Id": session, "MCP-Protocol-Version": version}
+    return e.send("POST", f"mcp/{destination}", {"jsonrpc": "2.0", "id": e.ids, "method": method, "params": params}, headers)
+
+
+@pytest.mark.parametrize("upstream", ["oldweb", "newlines"])
+def test_a_client_comes_back_for_its_stream(endpoint, upstream):
+    """2025-11-25: it has the id of an event, loses the connection, and gets what was said meanwhile, the response with it."""
+    session, _ = started(endpoint, upstream)
+    c, r = post_old(endpoint, upstream, session, "tools/call", {"name": "test_reconnection", "arguments": {"pause_ms": 2500}})
+    first = Events(r).next()
+    assert first["data"] == "" and first["id"] and int(first["retry"]) > 0
+    wanted = endpoint.ids
+    c.close()
+    headers = {"Mcp-Session-Id": session, "MCP-Protocol-Version": LEGACY, "Last-Event-ID": first["id"]}
+    c, r = endpoint.send("GET", f"mcp/{upstream}", headers=headers)
+    answer = json.loads(Events(r).next()["data"])
+    assert answer["id"] == wanted and answer["result"]["content"][0]["text"] == "the result came on another stream"
+    assert r.read().strip() == b"", "its stream ends with the response"
+    c.close()
+    c, r = endpoint.send("GET", f"mcp/{upstream}", headers=headers)  # once more: what is kept is told again
+    assert json.loads(Events(r).next()["data"]) == answer
+    c.close()
+    c, r = endpoint.send("GET", f"mcp/{upstream}", headers=headers | {"Last-Event-ID": "7-999999"})
+    assert asked(c, r)[0] == 404
+
+
+@pytest.mark.parametrize("upstream", UPSTREAMS)
+def test_an_older_revision_where_a_client_asks(endpoint, upstream):
+    session, said = started(endpoint, upstream, "2025-06-18", sampling={})
+    assert said["protocolVersion"] == "2025-06-18"
+    c, r = post_old(endpoint, upstream, session, "tools/call", {"name": "test_sampling", "arguments": {"prompt": "x"}}, "2025-06-18")
+    ask = json.loads(Events(r).next()["data"])
+    assert ask["method"] == "sampling/createMessage"
+    a, answered = endpoint.send("POST", f"mcp/{upstream}", {"jsonrpc": "2.0", "id": ask["id"], "result": {"role": "assistant", "model": "m", "content": {"type": "text", "text": "old"}}},
+                                {"Mcp-Session-Id": session, "MCP-Protocol-Version": "2025-06-18"})
+    assert answered.status == 202
+    a.close()
+    assert json.loads(Events(r).next()["data"])["result"]["content"][0]["text"] == "LLM response: old"
+    c.close()
+
+
+@pytest.mark.parametrize("upstream", ["newlines", "newweb"])
+def test_what_an_older_client_cannot_do_is_refused_by_name(endpoint, upstream):
+    session, _ = started(endpoint, upstream, sampling={})
+    for tool, capability in (("test_elicitation", "elicitation"), ("test_roots", "roots")):
+        status, answer = asked(*post_old(endpoint, upstream, session, "tools/call", {"name": tool, "arguments": {"message": "x"} if tool == "test_elicitation" else {}}))
+        assert answer["error"]["code"] == -32021 and capability in answer["error"]["data"]["requiredCapabilities"], answer
+
+
+@pytest.mark.parametrize("upstream", ["oldlines", "oldweb"])
+def test_a_newer_client_that_declares_nothing_is_not_asked(endpoint, upstream):
+    answer = asked(*endpoint.post(upstream, "tools/call", {"name": "test_elicitation", "arguments": {"message": "x"}}))[1]["result"]
+    assert answer["isError"] and "cannot be asked" in answer["content"][0]["text"]
+
+
+def test_a_subscription_is_cut_down_to_what_is_granted(house, endpoint):
+    granted = {f"newweb/{t}": "{}" for t in NAMES} | {"newweb/@resources": "{ uri: { starts: 'test://watched' } }"}
+    house.task("narrow", granted)
+    house.agent("reader", READER, ["work", "narrow"])
+    house.api("POST", "/v1/reload", {})
+    e = Endpoint(house, task="narrow")
+    try:
+        c, r = e.post("newweb", "subscriptions/listen", {"notifications": {"toolsListChanged": True, "resourceSubscriptions": ["test://watched-resource", "test://static-text"], "taskIds": ["task-of-others"]}})
+        first = json.loads(Events(r).next()["data"])
+        assert first["method"] == "notifications/subscriptions/acknowledged"
+        assert first["params"]["notifications"]["resourceSubscriptions"] == ["test://watched-resource"]
+        assert not first["params"]["notifications"].get("taskIds")
+        c.close()
+    finally:
+        e.close()
