@@ -41,6 +41,7 @@ enum audit_kind {
     AUDIT_REVOCATION,
     AUDIT_SERVER,    /* start, stop, upstream process started or ended */
     AUDIT_PIN,       /* what a server offers is not as it was pinned: held back, let go */
+    AUDIT_FINDING,   /* what inspection found in a result, a notification, or of Writ's own tokens anywhere */
 };
 const char *audit_kind_name(enum audit_kind kind);
 

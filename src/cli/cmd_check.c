@@ -1,4 +1,5 @@
 #include "cli/policy.h"
+#include "inspect/inspect.h"
 
 #include <unistd.h>
 
@@ -113,6 +114,8 @@ cmd_check(struct cli *c)
     size_t tests = 0;
     TRY(where_estate(c, c->words[0], &dir));
     struct err e = estate_load(c->env, dir, decide_builtin(), &f, &estate);
+    if (!err_failed(e))
+        e = inspect_check(estate, &f);
     if (!err_failed(e))
         e = try_out(c, estate, &f, &tests);
     bool colour = output_colour(STDOUT_FILENO);

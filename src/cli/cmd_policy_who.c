@@ -22,7 +22,8 @@ struct rows {
 /* ------------------------------------------------------------------------------------------------------------------ an estate */
 
 /* What of a call's context is known before it is made: the tool. */
-static const struct cedar_str unknown_names[] = {{"input", 5}, {"origin", 6}, {"writ", 4}, {"seen", 4}, {"tier", 4}, {"proof", 5}, {"now", 3}};
+static const struct cedar_str unknown_names[] = {{"input", 5}, {"origin", 6}, {"found", 5}, {"writ", 4},
+                                                 {"seen", 4},  {"tier", 4},   {"proof", 5}, {"now", 3}};
 #define N_UNKNOWN (sizeof unknown_names / sizeof *unknown_names)
 
 /* What the residuals come to under Writ's rules: a forbid that errs counts, one with @step_up or @defer does not refuse. */

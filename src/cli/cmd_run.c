@@ -105,14 +105,7 @@ say_open(const struct run *r)
 static struct err
 make_secret(struct run *r)
 {
-    uint8_t random[RUN_SECRET_DIGITS / 2];
-    struct buf hex = buf_make(RUN_SECRET_DIGITS + 1);
-    if (!r->c->env->random(r->c->env, random, sizeof random))
-        return err_system("random bytes");
-    buf_hex(&hex, bytes_make(random, sizeof random));
-    snprintf(r->link.secret, sizeof r->link.secret, "%s", buf_text(&hex));
-    buf_free(&hex);
-    return err_ok();
+    return own_token_make(r->c->env, OWN_TOKEN_ENDPOINT, r->link.secret);
 }
 
 static struct err

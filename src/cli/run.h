@@ -4,8 +4,8 @@
 
 #include "cli/cli.h"
 #include "confine/confine.h"
+#include "keys/own_token.h"
 
-#define RUN_SECRET_DIGITS 64
 
 /* run_plan.c */
 struct run_plan {
@@ -32,7 +32,7 @@ struct run_link {
     const char *path;
     const struct confine_level *level;
     struct confine_child *child;
-    char secret[RUN_SECRET_DIGITS + 1];
+    char secret[OWN_TOKEN_BYTES + 1];
     char writ[64], agent[80], task[80], proof[64];
     const struct json *destinations;
 };

@@ -57,6 +57,8 @@ take_value(struct creds_account *a, size_t i, struct bytes value, uint64_t until
         if (value.at[k] == 0 || (use->header && (value.at[k] < 0x20 || value.at[k] == 0x7f) && value.at[k] != '\t'))
             return err_make(E_KEYS, "the secret %.100s holds a character that %s cannot carry", use->secret, use->header ? "a header" : "a variable");
     TRY(record_value(a, i, value));
+    if (a->on_value)
+        a->on_value(use->secret, value, a->on_value_ctx);
     struct buf b = buf_make(65536);
     if (buf_room(&b, room + 1) == NULL)
         return err_make(E_MEMORY, "no memory for a secret");
@@ -277,6 +279,7 @@ creds_close(struct creds_account *a)
     if (a == NULL)
         return; /* Behave consistently with free(NULL). */
     a->closed = true;
+    a->on_value = NULL;
     ask_cancel(a->ask);
     a->ask = NULL;
     if (a->seat_wait)
@@ -286,6 +289,13 @@ creds_close(struct creds_account *a)
     for (size_t i = 0; i < a->destination->n_secrets; i++)
         secret_free(&a->held[i].value);
     account_unref(a);
+}
+
+void
+creds_on_value(struct creds_account *a, creds_value_fn *fn, void *ctx)
+{
+    a->on_value = fn;
+    a->on_value_ctx = ctx;
 }
 
 struct err

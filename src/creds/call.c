@@ -161,6 +161,8 @@ send_now(struct creds_call *k)
     k->serial = 0;
     if (a->seat && seat_usable(a->seat) && buf_room(&bearer, TOKEN_MAX + 16)) {
         k->serial = a->seat->serial;
+        if (a->on_value)
+            a->on_value("access-token", bytes_make(a->seat->access.at, a->seat->access.n), a->on_value_ctx);
         buf_puts(&bearer, "Bearer ");
         buf_put(&bearer, bytes_make(a->seat->access.at, a->seat->access.n));
         list[n++] = (struct http_header){BYTES("Authorization"), buf_bytes(&bearer)};

@@ -43,6 +43,10 @@ struct err creds_open(struct creds *c, const struct creds_for *who, struct creds
 /* creds_close(a): wipes what it holds. What still waits gets E_CLOSED. */
 void creds_close(struct creds_account *a);
 
+/* creds_on_value(a, fn, ctx): ${fn} hears of every value that this connection is given from now on, bare, before it is used: it may not come back. */
+typedef void creds_value_fn(const char *name, struct bytes value, void *ctx);
+void creds_on_value(struct creds_account *a, creds_value_fn *fn, void *ctx);
+
 /*
  * creds_prepare(a, ready, ctx, later): fetch what is not there or no longer fresh. *${later} false: it is all there now, ${ready} does not
  * come. True: ${ready} comes, with an error or none.

@@ -150,6 +150,8 @@ struct creds_account {
         creds_ready *fn;
         void *ctx;
     } *waiting;
+    creds_value_fn *on_value; /* or NULL */
+    void *on_value_ctx;
     unsigned refs;
     bool closed;
 };

@@ -45,8 +45,8 @@ call_tier(const struct call *call, char why[160])
 /* What is satisfied counts, and a forbid that errors counts as satisfied (law 3). */
 struct tally {
     const struct cedar_policies *policies;
-    size_t permits[DECISION_POLICIES], plain[DECISION_POLICIES], asking[DECISION_POLICIES], deferring[DECISION_POLICIES];
-    size_t n_permits, n_plain, n_asking, n_deferring;
+    size_t permits[DECISION_POLICIES], plain[DECISION_POLICIES], asking[DECISION_POLICIES], deferring[DECISION_POLICIES], changing[DECISION_POLICIES];
+    size_t n_permits, n_plain, n_asking, n_deferring, n_changing;
 };
 
 static void
@@ -64,8 +64,10 @@ note_forbid(struct tally *t, size_t policy)
         note(t->asking, &t->n_asking, policy);
     else if (cedar_policy_annotation(t->policies, policy, "defer", &value))
         note(t->deferring, &t->n_deferring, policy);
+    else if (cedar_policy_annotation(t->policies, policy, "modify", &value) && value.n == 6 && memcmp(value.at, "redact", 6) == 0)
+        note(t->changing, &t->n_changing, policy);
     else
-        note(t->plain, &t->n_plain, policy); /* also @modify: the changed call cannot be made here, so the original may not pass */
+        note(t->plain, &t->n_plain, policy); /* also other ways of @modify: the changed call cannot be made here, so the original may not pass */
 }
 
 static void
@@ -110,7 +112,7 @@ describe(const struct tally *t, size_t policy, char room[200])
     return room;
 }
 
-/* The order of design.md section 3: no permit, plain forbid, defer, step-up, allow. */
+/* The order of design.md section 3: no permit, plain forbid, defer, step-up, modify, allow. */
 static void
 conclude(struct decision *d, const struct tally *t)
 {
@@ -136,6 +138,12 @@ conclude(struct decision *d, const struct tally *t)
         snprintf(d->reason, sizeof d->reason, "the policy %.*s asks for a person's approval%s", (int)(id.n < 60 ? id.n : 60), id.at,
                  describe(t, t->asking[0], about));
         edit_policy(d, t, t->asking[0]);
+    } else if (t->n_changing) {
+        determine(d, t, OUTCOME_MODIFY, t->changing, t->n_changing);
+        id = d->policies[0];
+        snprintf(d->reason, sizeof d->reason, "the policy %.*s lets it pass without what was found in it%s", (int)(id.n < 60 ? id.n : 60), id.at,
+                 describe(t, t->changing[0], about));
+        edit_policy(d, t, t->changing[0]);
     } else {
         determine(d, t, OUTCOME_ALLOW, t->permits, t->n_permits);
         id = d->policies[0];

@@ -40,6 +40,7 @@ struct call {
     struct seen seen;
     int64_t now_ms;
     uint64_t calls; /* allowed under the writ so far */
+    const char *const *found; /* what inspection saw in the arguments: classes, rules, "secret"; NULL-terminated, or NULL */
 };
 
 #define DECISION_POLICIES 16

@@ -125,7 +125,7 @@ known_arguments(const struct attempt *t, const struct json **out)
 static size_t
 put_unknown(const struct attempt *t, struct cedar_str (*paths)[2], struct cedar_unknown *out)
 {
-    static const struct cedar_str input = {"input", 5}, origin = {"origin", 6};
+    static const struct cedar_str input = {"input", 5}, origin = {"origin", 6}, found = {"found", 5};
     size_t n = 0;
     for (size_t i = 0; i < t->n; i++) {
         const struct condition *c = &t->grant->conditions[i];
@@ -138,6 +138,7 @@ put_unknown(const struct attempt *t, struct cedar_str (*paths)[2], struct cedar_
     }
     out[n++] = (struct cedar_unknown){&input, 1, false, true};
     out[n++] = (struct cedar_unknown){&origin, 1, false, true};
+    out[n++] = (struct cedar_unknown){&found, 1, true, false};
     return n;
 }
 
@@ -146,7 +147,7 @@ could(const struct attempt *t)
 {
     struct call call = *t->call;
     struct cedar_str paths[CONDITIONS_MAX][2];
-    struct cedar_unknown unknown[CONDITIONS_MAX + 2];
+    struct cedar_unknown unknown[CONDITIONS_MAX + 3];
     struct cedar_request r;
     struct cedar_error error;
     char action[DECISION_ACTION_MAX];

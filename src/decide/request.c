@@ -207,6 +207,19 @@ seen_record(struct cedar_scratch *c, const struct call *call)
     return p.failed ? NULL : p.record;
 }
 
+#define FOUND_NAMES_MAX 64
+
+static struct cedar_value *
+found_set(struct cedar_scratch *c, const struct call *call)
+{
+    struct cedar_value *list[FOUND_NAMES_MAX];
+    size_t n = 0;
+    for (const char *const *f = call->found; f && *f && n < FOUND_NAMES_MAX; f++)
+        if ((list[n++] = cedar_string(c, cedar_text(*f))) == NULL)
+            return NULL;
+    return cedar_set(c, list, n);
+}
+
 /* Every argument comes from the agent until a later part can trace a value to where it was read (law 12). */
 static struct cedar_value *
 origin_record(struct cedar_scratch *c, const struct call *call)
@@ -234,6 +247,8 @@ request_context(const struct call *call, enum tier tier, bool with_input, struct
     put(&p, "tool", tool_record(c, call));
     put(&p, "writ", writ_record_value(c, call));
     put(&p, "seen", seen_record(c, call));
+    if (with_input)
+        put(&p, "found", found_set(c, call));
     put_str(&p, "tier", tier_names[tier]);
     put_str(&p, "proof", proof_strength_name(call->writ->instance->strength));
     put(&p, "now", cedar_datetime(c, call->now_ms));

@@ -54,7 +54,7 @@ read_class(struct loader *l, const struct yaml *y)
         return;
     fields_read(l, &table_class, y, path, &f);
     f.class.id = keep(l, y->key);
-    f.class.kind = (enum class_kind)f.kind;
+    f.class.kind = f.class.words && yaml_get(y, "kind") == NULL ? CLASS_WORDS : (enum class_kind)f.kind;
     check_class(l, y, path, &f.class);
     s->classes[s->n_classes++] = f.class;
 }

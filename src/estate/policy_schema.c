@@ -18,7 +18,7 @@ static const char fixed[] = "entity Null;\n"
                             "type WritSeen = { level: Long, sensitivity: String, untrusted: Bool };\n"
                             "action \"CallTool\";\n";
 
-static const char around[] = "tool: WritTool, writ: WritTask, seen: WritSeen, tier: String, proof: String, now: datetime } };\n";
+static const char around[] = "found: Set<String>, tool: WritTool, writ: WritTask, seen: WritSeen, tier: String, proof: String, now: datetime } };\n";
 
 /* ---------------------------------------------------------------------------------------------------------------------- actions */
 

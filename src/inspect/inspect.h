@@ -63,13 +63,15 @@ struct inspection {
     enum found_action action; /* the strongest; FOUND_NOTE also when nothing was found */
     enum sensitivity sensitivity; /* of what is in the value as it passes on */
     bool own;        /* a token of Writ's own was seen */
+    bool secret;     /* a secret of any kind was seen */
+    struct bytes clean; /* if so: the value without it, whatever is done about it, for records; empty without memory */
     bool changed;    /* ${text} holds the value as JSON without what is to be redacted */
     struct bytes text;
 };
 
 /*
- * What was said before in pieces: keeps the end of the texts of one request, so that a secret that is split between messages is found when
- * its last piece comes. Values of several messages are looked at as if they were one text.
+ * What was said before in pieces: keeps the ends of the texts of one request, by the names they go by, so that a secret that is split between
+ * messages is found when its last piece comes.
  */
 struct inspect_carry;
 struct inspect_carry *inspect_carry_make(void);
@@ -79,6 +81,7 @@ struct inspect_ask {
     enum inspect_way way;
     const struct sealed *sealed; /* or NULL */
     struct inspect_carry *carry; /* or NULL; is brought up to date */
+    bool redact; /* what would only be noted is redacted, too */
     /* own(token, ctx): a token of Writ's own form was seen; may be NULL. */
     void (*own)(struct bytes token, void *ctx);
     void *ctx;

@@ -69,6 +69,7 @@ list_sightings(struct inspect_room *r, struct inspection *out)
         enum sighting_kind kind = kind_of(r, f->rule);
         out->action = f->action > out->action ? f->action : out->action;
         out->own |= kind == SIGHT_OWN;
+        out->secret |= kind == SIGHT_OWN || kind == SIGHT_SECRET || kind == SIGHT_SEALED;
         if (f->action == FOUND_NOTE && kind < SIGHT_SEALED && r->in->rules[f->rule].act.sensitivity > out->sensitivity)
             out->sensitivity = r->in->rules[f->rule].act.sensitivity;
         if (g == NULL || out->n == SIGHTINGS_MAX)
@@ -83,6 +84,13 @@ list_sightings(struct inspect_room *r, struct inspection *out)
 
 /* ------------------------------------------------------------------------------------------------------- redaction */
 
+/* For records every secret is taken out, whatever is done about it; names of members are not shown then at all. */
+static bool
+to_clean(const struct inspect_room *r, const struct found *f)
+{
+    return f->action == FOUND_REDACT || (r->cleaning && kind_of(r, f->rule) != SIGHT_CLASS && kind_of(r, f->rule) != SIGHT_BINARY);
+}
+
 /* The text of one segment with its findings from ${*k} on replaced; ${*k} moves behind those that begin in it. */
 static void
 put_redacted(const struct inspect_room *r, const struct segment *g, size_t *k, struct buf *out)
@@ -91,7 +99,7 @@ put_redacted(const struct inspect_room *r, const struct segment *g, size_t *k, s
     struct buf text = buf_make(((size_t)128 << 20) + g->n);
     for (size_t i = *k; i < r->n_found && r->found[i].from < end; i++) {
         const struct found *f = &r->found[i];
-        if (f->action != FOUND_REDACT || f->to <= done)
+        if (!to_clean(r, f) || f->to <= done)
             continue;
         size_t from = f->from > done ? f->from : done;
         bool joins = done > g->at && from == done && f->from < done; /* overlaps the one before: one mark is enough */
@@ -116,14 +124,14 @@ static bool
 to_redact(const struct inspect_room *r, const struct segment *g, size_t k)
 {
     for (; k < r->n_found && r->found[k].from < g->at + g->n; k++)
-        if (r->found[k].action == FOUND_REDACT && r->found[k].to > g->at && g->kind != SEGMENT_KEY)
+        if (to_clean(r, &r->found[k]) && r->found[k].to > g->at && g->kind != SEGMENT_KEY)
             return true;
     return false;
 }
 
 /* The value's own bytes, but for the texts and numbers in which something is redacted. */
-static void
-redact(struct inspect_room *r, const struct json *value, struct arena *a, struct inspection *out)
+static struct bytes
+without(struct inspect_room *r, const struct json *value, struct arena *a)
 {
     struct buf b = buf_make(value->raw.n * 2 + ((size_t)1 << 20));
     size_t done = 0, k = 0;
@@ -139,11 +147,27 @@ redact(struct inspect_room *r, const struct json *value, struct arena *a, struct
         done = at + g->node->raw.n;
     }
     buf_put(&b, bytes_sub(value->raw, done, value->raw.n));
-    out->text = b.failed ? (struct bytes){NULL, 0} : arena_copy(a, buf_bytes(&b));
+    struct bytes text = b.failed ? (struct bytes){NULL, 0} : arena_copy(a, buf_bytes(&b));
+    buf_free(&b);
+    return text;
+}
+
+static void
+redact(struct inspect_room *r, const struct json *value, struct arena *a, struct inspection *out)
+{
+    out->text = without(r, value, a);
     out->changed = out->text.at != NULL;
     if (!out->changed)
         out->action = FOUND_REFUSE; /* no memory to redact it */
-    buf_free(&b);
+}
+
+static bool
+key_tainted(const struct inspect_room *r)
+{
+    for (size_t i = 0; i < r->n_segments; i++)
+        if (r->segments[i].tainted)
+            return true;
+    return false;
 }
 
 static bool
@@ -163,7 +187,8 @@ inspect_json(const struct inspect *in, struct inspect_room *r, const struct insp
 {
     size_t max = in ? in->settings.max_bytes : (size_t)64 << 20;
     out->n = out->total = 0;
-    out->incomplete = out->own = out->changed = false;
+    out->incomplete = out->own = out->secret = out->changed = false;
+    out->clean = (struct bytes){NULL, 0};
     out->why[0] = 0;
     out->action = FOUND_NOTE;
     out->sensitivity = SENS_PUBLIC;
@@ -178,6 +203,9 @@ inspect_json(const struct inspect *in, struct inspect_room *r, const struct insp
     scan_disguised(r, max);
     scan_joined(r);
     if (r->n_found) {
+        for (size_t k = 0; ask->redact && k < r->n_found; k++)
+            if (r->found[k].action == FOUND_NOTE && r->found[k].rule != RULE_BINARY)
+                r->found[k].action = FOUND_REDACT;
         look_at_keys(r);
         qsort(r->found, r->n_found, sizeof *r->found, by_place);
         list_sightings(r, out);
@@ -190,6 +218,11 @@ inspect_json(const struct inspect *in, struct inspect_room *r, const struct insp
     }
     if (out->action != FOUND_REFUSE && any_to_redact(r))
         redact(r, value, a, out);
+    if (out->secret && ask->way == INSPECT_ARGUMENTS && !key_tainted(r)) {
+        r->cleaning = true;
+        out->clean = without(r, value, a);
+        r->cleaning = false;
+    }
     view_trim(r);
 }
 

@@ -11,7 +11,6 @@
 enum segment_kind { SEGMENT_KEY, SEGMENT_TEXT, SEGMENT_NUMBER };
 struct segment {
     size_t at, n;            /* in the view */
-    size_t joined;           /* where it begins in the joined text */
     const struct json *node; /* of a key: the member */
     uint32_t frame, index;   /* the container it is in, and which child of it */
     enum segment_kind kind;
@@ -30,6 +29,13 @@ struct origin {
     bool block;
 };
 
+/* A text in the joined one. */
+struct joined {
+    uint64_t name; /* hash of the name that it goes by */
+    size_t at;     /* in the joined text; SIZE_MAX: alone, and so not in it */
+    uint32_t segment;
+};
+
 struct inspect_room {
     hs_scratch_t *scratch;
     hs_stream_t *stream;
@@ -42,6 +48,8 @@ struct inspect_room {
     size_t n_frames, cap_frames;
     struct origin *origins;
     size_t n_origins, cap_origins;
+    struct joined *parts;
+    size_t n_parts, cap_parts;
     struct found *found;
     size_t n_found, cap_found;
     size_t *next; /* of each rule: where its next match may begin, in the text that is scanned */
@@ -50,6 +58,7 @@ struct inspect_room {
     /* the question at hand */
     const struct inspect *in;
     const struct inspect_ask *ask;
+    bool cleaning; /* for a record: all secrets are left out */
     const char *incomplete; /* why not all was looked at, or NULL */
 };
 
@@ -67,8 +76,9 @@ void view_trim(struct inspect_room *r);
 
 /* scan.c: look through one text. ${how} PLAIN: it is the view; SPLIT: the joined text; others: decoded, with its origins. */
 void scan_text(struct inspect_room *r, struct bytes text, enum sighting_how how);
-/* scan_joined(r): all texts as one, with what came before. */
+/* joined.c: texts that go by the same name, as one, with what came before. joined_found: a range of that text counts when it crosses a border. */
 void scan_joined(struct inspect_room *r);
+void joined_found(struct inspect_room *r, size_t from, size_t to, uint32_t rule, enum found_action action);
 void found_add(struct inspect_room *r, size_t from, size_t to, uint32_t rule, enum sighting_how how, enum found_action action);
 bool scan_ready(struct inspect_room *r);
 

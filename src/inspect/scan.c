@@ -6,52 +6,11 @@
 
 #include "inspect/room.h"
 
-struct inspect_carry {
-    struct inspect *in;
-    hs_stream_t *stream;
-    uint64_t fed;
-    struct buf tail;
-};
-
 struct scan {
     struct inspect_room *r;
     struct bytes text;
     enum sighting_how how;
-    uint64_t base; /* of vectorscan's offsets: what it saw before this text */
-    size_t tail;   /* SPLIT: bytes of the text that were there before */
 };
-
-struct inspect_carry *
-inspect_carry_make(void)
-{
-    struct inspect_carry *c = calloc(1, sizeof *c);
-    if (c)
-        c->tail = buf_make((size_t)128 << 20);
-    return c;
-}
-
-static void
-carry_reset(struct inspect_carry *c)
-{
-    if (c->stream)
-        hs_close_stream(c->stream, NULL, NULL, NULL);
-    c->stream = NULL;
-    c->fed = 0;
-    inspect_unref(c->in);
-    c->in = NULL;
-}
-
-void
-inspect_carry_free(struct inspect_carry *c)
-{
-    if (c == NULL)
-        return;
-    carry_reset(c);
-    if (c->tail.at)
-        bytes_wipe(c->tail.at, c->tail.n);
-    buf_free(&c->tail);
-    free(c);
-}
 
 /* ---------------------------------------------------------------------------------------------------------- places */
 
@@ -99,50 +58,12 @@ from_decoded(const struct inspect_room *r, size_t *from, size_t *to)
     return true;
 }
 
-/* The first segment whose text in the joined one does not end before ${at}. */
-static size_t
-joined_segment(const struct inspect_room *r, size_t at)
-{
-    size_t low = 0, high = r->n_segments;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (r->segments[middle].joined <= at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low ? low - 1 : 0;
-}
-
-/* A range of the joined text counts when it crosses a border; it is noted in every segment it touches. */
-static void
-add_joined(const struct scan *s, size_t from, size_t to, uint32_t rule, enum found_action action)
-{
-    struct inspect_room *r = s->r;
-    size_t here = from > s->tail ? from - s->tail : 0, end = to > s->tail ? to - s->tail : 0, pieces = from < s->tail,
-           first = joined_segment(r, here);
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = first; i < r->n_segments && r->segments[i].joined < end; i++) {
-            const struct segment *g = &r->segments[i];
-            size_t a = here > g->joined ? here - g->joined : 0, b = end - g->joined < g->n ? end - g->joined : g->n;
-            if (g->kind == SEGMENT_KEY || a >= b)
-                continue;
-            if (pass == 0)
-                pieces++;
-            else
-                found_add(r, g->at + a, g->at + b, rule, HOW_SPLIT, action);
-        }
-        if (pieces < 2)
-            return;
-    }
-}
-
 static void
 add(const struct scan *s, size_t from, size_t to, uint32_t rule, enum found_action action)
 {
     struct inspect_room *r = s->r;
     if (s->how == HOW_SPLIT)
-        add_joined(s, from, to, rule, action);
+        joined_found(r, from, to, rule, action);
     else if (s->how == HOW_PLAIN || from_decoded(r, &from, &to))
         found_add(r, from, to, rule, s->how, action);
 }
@@ -161,7 +82,7 @@ take_match(struct scan *s, uint32_t rule, struct bytes text, size_t offset, cons
     struct inspect_room *r = s->r;
     const struct rule *x = &r->in->rules[rule];
     struct hit h;
-    if (s->how == HOW_SPLIT && (!x->join || m->to[0] <= s->tail))
+    if (s->how == HOW_SPLIT && !x->join)
         return;
     if (!rule_hit(r->in, x, r->regex, text, m, &r->budget, &h))
         return;
@@ -207,9 +128,7 @@ on_trigger(unsigned id, unsigned long long begin, unsigned long long at, unsigne
     struct inspect_room *r = s->r;
     const struct rule *x = &r->in->rules[id];
     (void)begin, (void)flags;
-    if (at < s->base)
-        return 0;
-    size_t end = (size_t)(at - s->base), reach = x->reach > REACH ? REACH : x->reach;
+    size_t end = (size_t)at, reach = x->reach > REACH ? REACH : x->reach;
     end = end < s->text.n ? end : s->text.n;
     size_t from = end > reach ? end - reach : 0;
     if (r->next[id] > from)
@@ -227,8 +146,6 @@ static void
 on_sealed(size_t from, size_t to, size_t value, void *ctx)
 {
     struct scan *s = ctx;
-    if (s->how == HOW_SPLIT && to <= s->tail)
-        return;
     add(s, from, to, RULE_SEALED + (uint32_t)value, s->r->ask->way == INSPECT_ARGUMENTS ? FOUND_REFUSE : FOUND_REDACT);
 }
 
@@ -288,78 +205,4 @@ scan_text(struct inspect_room *r, struct bytes text, enum sighting_how how)
     }
     if (r->ask->sealed)
         sealed_search(r->ask->sealed, text, on_sealed, &s);
-}
-
-/* ---------------------------------------------------------------------------------------------------------- joined */
-
-static struct bytes
-join_texts(struct inspect_room *r, struct buf *b)
-{
-    size_t before = b->n;
-    for (size_t i = 0; i < r->n_segments; i++) {
-        struct segment *g = &r->segments[i];
-        g->joined = b->n - before;
-        if (g->kind == SEGMENT_TEXT)
-            buf_put(b, bytes_sub(buf_bytes(&r->view), g->at, g->n));
-        else if (g->kind == SEGMENT_NUMBER)
-            buf_put(b, g->node->raw);
-    }
-    if (b->failed)
-        r->incomplete = "no memory to look at all of it";
-    return bytes_sub(buf_bytes(b), before, b->n);
-}
-
-static void
-carry_on(struct inspect_room *r, struct inspect_carry *c)
-{
-    if (c->in && c->in->compiled->serial != r->in->compiled->serial)
-        carry_reset(c);
-    if (c->in == NULL && hs_open_stream(r->in->compiled->db, 0, &c->stream) == HS_SUCCESS) {
-        c->in = inspect_ref((struct inspect *)(uintptr_t)r->in);
-        c->fed = 0;
-    }
-}
-
-static size_t
-texts_in(const struct inspect_room *r)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < r->n_segments && n < 2; i++)
-        n += r->segments[i].kind != SEGMENT_KEY && r->segments[i].n > 0;
-    return n;
-}
-
-void
-scan_joined(struct inspect_room *r)
-{
-    struct inspect_carry *c = r->ask->carry;
-    if (c == NULL && texts_in(r) < 2)
-        return;
-    struct buf *b = c ? &c->tail : &r->joined;
-    b->max = (size_t)256 << 20;
-    b->failed = false;
-    if (c == NULL)
-        b->n = 0;
-    struct scan s = {.r = r, .how = HOW_SPLIT, .tail = b->n};
-    struct bytes fresh = join_texts(r, b);
-    s.text = buf_bytes(b);
-    if (scan_ready(r)) {
-        if (c) {
-            carry_on(r, c);
-            s.base = c->fed >= s.tail ? c->fed - s.tail : 0;
-            if (c->fed < s.tail) /* new rules: what came before is not known to their stream */
-                s.base = 0, fresh = s.text;
-            if (c->stream)
-                feed(&s, c->stream, fresh);
-            c->fed += fresh.n;
-        } else {
-            feed(&s, r->stream, s.text);
-            if (hs_reset_stream(r->stream, 0, r->scratch, r->budget ? on_trigger : NULL, &s) != HS_SUCCESS)
-                r->incomplete = "the matcher failed";
-        }
-    }
-    if (r->ask->sealed)
-        sealed_search(r->ask->sealed, s.text, on_sealed, &s);
-    if (c && b->n > REACH)
-        buf_drop(b, b->n - REACH);
 }

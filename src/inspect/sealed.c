@@ -19,7 +19,7 @@ struct needle {
 
 struct sealed {
     char names[VALUES_MAX][65];
-    size_t n_values, n, shortest;
+    size_t added, slot, n, shortest; /* values so far; where the one at hand is kept */
     struct needle needles[NEEDLES_MAX];
     bool built;
     uint8_t *shift;           /* how far the text may be moved on, by its last block */
@@ -47,7 +47,7 @@ sealed_free(struct sealed *s)
 size_t
 sealed_count(const struct sealed *s)
 {
-    return s ? s->n_values : 0;
+    return s ? s->added < VALUES_MAX ? s->added : VALUES_MAX : 0;
 }
 
 const char *
@@ -77,7 +77,7 @@ add_needle(struct sealed *s, struct bytes text)
             secret_free(&copy);
             return true;
         }
-    s->needles[s->n++] = (struct needle){NULL, copy, s->n_values};
+    s->needles[s->n++] = (struct needle){NULL, copy, s->slot};
     return true;
 }
 
@@ -154,17 +154,46 @@ add_json(struct sealed *s, struct bytes value)
     return ok;
 }
 
+static bool
+known(const struct sealed *s, struct bytes value)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct secret *t = &s->needles[i].text;
+        size_t k = 0;
+        while (t->n == value.n && k < value.n && low(value.at[k]) == t->at[k])
+            k++;
+        if (t->n == value.n && k == value.n)
+            return true;
+    }
+    return false;
+}
+
+static void
+drop_value(struct sealed *s, size_t value)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->needles[i].value == value)
+            secret_free(&s->needles[i].text);
+        else
+            s->needles[n++] = s->needles[i];
+    s->n = n;
+}
+
 bool
 sealed_add(struct sealed *s, const char *name, struct bytes value)
 {
     value = bytes_sub(value, 0, 32768);
-    if (value.n < SEALED_MIN || s->n_values == VALUES_MAX)
+    if (value.n < SEALED_MIN)
         return false;
-    snprintf(s->names[s->n_values], sizeof s->names[0], "%s", name);
+    if (known(s, value))
+        return true;
+    s->slot = s->added++ % VALUES_MAX;
+    drop_value(s, s->slot); /* the oldest makes room for one that was fetched anew */
+    snprintf(s->names[s->slot], sizeof s->names[0], "%s", name);
     s->built = false;
     bool ok = add_needle(s, value) && add_base64(s, value, false) && add_base64(s, value, true) && add_percent(s, value, false) &&
               add_percent(s, value, true) && add_hex(s, value) && add_json(s, value);
-    s->n_values++;
     return ok;
 }
 

@@ -48,6 +48,7 @@ inspect_room_free(struct inspect_room *r)
     free(r->segments);
     free(r->frames);
     free(r->origins);
+    free(r->parts);
     free(r->found);
     free(r->next);
     free(r);

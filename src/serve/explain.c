@@ -231,7 +231,7 @@ explain_writ(struct serve *sv, const struct snapshot *snap, struct bytes id, str
 /* ---------------------------------------------------------------------------------------------------------- a call */
 
 struct found {
-    struct buf decision, outcome;
+    struct buf decision, outcome, findings; /* of the findings: leaves with commas between */
     uint64_t index;
 };
 
@@ -242,11 +242,13 @@ visit(uint64_t index, struct bytes leaf, void *ctx)
     struct arena a = {0};
     struct json *v;
     if (!err_failed(json_parse(&a, leaf, NULL, &v))) {
-        bool decision = bytes_is(json_text(v, "kind"), "decision");
-        struct buf *to = decision ? &f->decision : &f->outcome;
+        bool decision = bytes_is(json_text(v, "kind"), "decision"), finding = bytes_is(json_text(v, "kind"), "finding");
+        struct buf *to = decision ? &f->decision : finding ? &f->findings : &f->outcome;
         if (decision)
             f->index = index;
-        if (to->n == 0)
+        if (finding)
+            json_item(to);
+        if (to->n == 0 || finding)
             buf_put(to, leaf);
     }
     arena_free(&a);
@@ -275,10 +277,48 @@ say_decision(struct sentences *s, const struct json *d, uint64_t index)
     say(s, "It is record %llu of the log.", (unsigned long long)index);
 }
 
+/* What inspection found: by rule and place; nobody wrote down what. */
+static void
+say_found(struct sentences *s, const struct json *leaf, const char *where)
+{
+    const struct json *list = json_get(leaf, "found"), *total = json_get(leaf, "found_total");
+    for (const struct json *f = list ? list->child : NULL; f; f = f->next) {
+        struct bytes how = json_text(f, "how"), action = json_text(f, "action");
+        say(s, "In %s, at %.*s, there was what the rule %.*s looks for%s%.*s: %s.", where,
+            BYTES_CUT(json_text(f, "place").n ? json_text(f, "place") : BYTES("/"), PLACE_MAX), BYTES_CUT(json_text(f, "rule"), 64),
+            how.n ? ", " : "", BYTES_CUT(how, 20),
+            bytes_is(action, "note")     ? "it was noted and passed"
+            : bytes_is(action, "redact") ? "it was taken out"
+                                         : "nothing passed");
+    }
+    if (json_is(total, JSON_INT))
+        say(s, "%lld places in all; the first are listed.", (long long)total->number);
+    if (json_text(leaf, "incomplete").n)
+        say(s, "Not all of it was looked at: %.*s.", BYTES_CUT(json_text(leaf, "incomplete"), 160));
+    if (json_text(leaf, "modified").n)
+        say(s, "A policy changed the call before it was decided again: %.*s.", BYTES_CUT(json_text(leaf, "modified"), 160));
+}
+
+static void
+say_findings(struct sentences *s, struct arena *a, struct bytes leaves)
+{
+    struct buf b = buf_make((size_t)1 << 20);
+    struct json *list;
+    buf_printf(&b, "[%.*s]", (int)leaves.n, leaves.n ? (const char *)leaves.at : "");
+    struct bytes kept = b.failed ? (struct bytes){NULL, 0} : arena_copy(a, buf_bytes(&b));
+    if (kept.at && !err_failed(json_parse(a, kept, NULL, &list)))
+        for (const struct json *leaf = list->child; leaf; leaf = leaf->next) {
+            char where[40];
+            snprintf(where, sizeof where, "%.*s", BYTES_CUT(json_text(leaf, "direction"), 39));
+            say_found(s, leaf, where);
+        }
+    buf_free(&b);
+}
+
 struct err
 explain_call(struct serve *sv, struct bytes id, struct buf *b)
 {
-    struct found f = {.decision = buf_make(65536), .outcome = buf_make(65536)};
+    struct found f = {.decision = buf_make(65536), .outcome = buf_make(65536), .findings = buf_make(262144)};
     struct audit_filter filter = {.call = id};
     struct arena a = {0};
     struct json *d, *o;
@@ -291,6 +331,8 @@ explain_call(struct serve *sv, struct bytes id, struct buf *b)
         struct sentences s = {.text = buf_make(1 << 20)};
         char edit[300];
         say_decision(&s, d, f.index);
+        say_found(&s, d, "the arguments");
+        say_findings(&s, &a, buf_bytes(&f.findings));
         if (f.outcome.n && !err_failed(json_parse(&a, buf_bytes(&f.outcome), NULL, &o)))
             say(&s, "It ended as %.*s after %lld µs.", BYTES_CUT(json_text(o, "status"), 40),
                 json_is(json_get(o, "us"), JSON_INT) ? (long long)json_get(o, "us")->number : 0);
@@ -303,5 +345,6 @@ explain_call(struct serve *sv, struct bytes id, struct buf *b)
     arena_free(&a);
     buf_free(&f.decision);
     buf_free(&f.outcome);
+    buf_free(&f.findings);
     return e;
 }

@@ -27,6 +27,7 @@ struct serve {
     char *log_dir, *log_origin;
     pthread_mutex_t lock; /* of what follows */
     struct snapshot *snapshot;
+    struct inspect *inspect; /* what was made of the estate's rules; main loop only */
     int64_t loaded_ms;
     char reload_error[4096]; /* "" when the last reload was good */
     uv_signal_t terminate, interrupt, hangup;

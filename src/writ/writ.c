@@ -434,19 +434,19 @@ seen_stored(struct err e, int64_t first_seq, void *ctx)
     (void)e, (void)first_seq, (void)ctx;
 }
 
-void
-writ_saw(struct writs *w, struct writ *writ, const struct destination *destination)
+static void
+has_seen(struct writs *w, struct writ *writ, enum sensitivity level, bool untrusted)
 {
     pthread_mutex_lock(&w->lock);
     struct seen *seen = &writ->instance->seen;
-    bool more = destination->sensitivity > seen->level || (destination->integrity == INTEGRITY_UNTRUSTED && !seen->untrusted);
+    bool more = level > seen->level || (untrusted && !seen->untrusted);
     struct buf body = buf_make(16384);
     int64_t expect = writ->version;
     if (more) {
         writ->version++; /* one writer in order: an end that came between makes this put fail, so it cannot undo it */
-        if (destination->sensitivity > seen->level)
-            seen->level = destination->sensitivity;
-        seen->untrusted |= destination->integrity == INTEGRITY_UNTRUSTED;
+        if (level > seen->level)
+            seen->level = level;
+        seen->untrusted |= untrusted;
         writ_record(writ, &body);
     }
     bool active = writ->state == WRIT_ACTIVE;
@@ -458,6 +458,18 @@ writ_saw(struct writs *w, struct writ *writ, const struct destination *destinati
         (void)e;
     }
     buf_free(&body);
+}
+
+void
+writ_saw(struct writs *w, struct writ *writ, const struct destination *destination)
+{
+    has_seen(w, writ, destination->sensitivity, destination->integrity == INTEGRITY_UNTRUSTED);
+}
+
+void
+writ_saw_data(struct writs *w, struct writ *writ, enum sensitivity level)
+{
+    has_seen(w, writ, level, false);
 }
 
 struct seen

@@ -166,8 +166,10 @@ static void
 pieces_are_put_together(void **state)
 {
     (void)state;
-    assert_string_equal(RESULT("{\"content\":[{\"type\":\"text\",\"text\":\"key AKIA2ETA\"},{\"type\":\"text\",\"text\":\"4F3B244CQ7X6.\"}]}"), "");
-    /* a type between them keeps them apart; the texts of the blocks alone are one text */
+    assert_string_equal(RESULT("{\"content\":[{\"type\":\"text\",\"text\":\"key AKIA2ETA\"},{\"type\":\"text\",\"text\":\"4F3B244CQ7X6.\"}]}"),
+                        "aws-access-key-id@/content/0/text(split)redact aws-access-key-id@/content/1/text(split)redact");
+    assert_string_equal(look.text, "{\"content\":[{\"type\":\"text\",\"text\":\"key [redacted: aws-access-key-id]\"},"
+                                   "{\"type\":\"text\",\"text\":\"[redacted: aws-access-key-id].\"}]}");
     assert_string_equal(RESULT("[\"key AKIA2ETA\",\"4F3B\",\"244CQ7X6 rest\"]"),
                         "aws-access-key-id@/0(split)redact aws-access-key-id@/1(split)redact aws-access-key-id@/2(split)redact");
     assert_string_equal(look.text,

@@ -39,6 +39,10 @@ put_decision(struct buf *m, const struct down *d, struct bytes name)
     if (v->edit[0] && (v->outcome != OUTCOME_ALLOW || v->observed))
         json_member_str(m, "edit", v->edit);
     json_member_str(m, "estate", d->snapshot->estate->version);
+    if (d->modified)
+        json_member_str(m, "modified", d->modified);
+    if (d->found)
+        look_put(d->found, m);
 }
 
 static struct err
@@ -50,10 +54,13 @@ record_decision(struct down *d, struct bytes name, bool sync, audit_done *done, 
     struct audit_event event = {.kind = AUDIT_DECISION, .members = buf_bytes(&m)};
     if (arguments) {
         struct bytes said = d->arguments ? d->arguments->raw : arguments->raw;
+        if (d->found && d->found->secret)
+            said = d->found->clean.n ? d->found->clean : BYTES("\"[redacted]\"");
         event.said[event.n_said++] = (struct audit_said){"arguments", said};
     }
     if (rpc_param(&d->rpc, "inputResponses")) /* what the agent's client says that a person or a model said */
-        event.said[event.n_said++] = (struct audit_said){"input_responses", rpc_param(&d->rpc, "inputResponses")->raw};
+        event.said[event.n_said++] = (struct audit_said){
+            "input_responses", d->input_held ? BYTES("\"[redacted]\"") : rpc_param(&d->rpc, "inputResponses")->raw};
     struct err e =
         m.failed ? err_make(E_LIMIT, "the record of a decision is too large") : audit_append(d->session->gate->config.audit, &event, sync, done, ctx);
     buf_free(&m);
@@ -313,7 +320,8 @@ as_call(struct down *d, struct bytes name)
                          .arguments = d->arguments,
                          .seen = writ_seen(g->config.writs, d->session->writ),
                          .now_ms = g->config.env->now_ms(g->config.env),
-                         .calls = d->session->writ->calls};
+                         .calls = d->session->writ->calls,
+                         .found = d->found_names};
 }
 
 /* The newer era asks for one more check: the header that routed the request says what the body says (-32020). Done by the face. */
@@ -330,6 +338,48 @@ prepare(struct down *d)
     if (err_failed(e))
         down_fail(d, e);
     return !err_failed(e);
+}
+
+/* Typed, looked at, and where the estate says so, without what was found; what is typed last is what is decided and sent. */
+static struct err
+prepare_arguments(struct down *d, bool redact)
+{
+    bool changed = false;
+    if (!redact)
+        TRY(type_arguments(d));
+    struct err e = redact || d->session->link == NULL
+                       ? err_ok()
+                       : look_down(d->session, d->session->link, rpc_param(&d->rpc, "inputResponses"), BYTES("inputResponses"));
+    d->input_held = err_failed(e);
+    TRY(e);
+    TRY(look_arguments(d, redact, &changed));
+    if (!changed)
+        return redact ? err_make(E_DENIED, "what was found in the arguments cannot be taken out of them") : err_ok();
+    const struct json *given = d->arguments;
+    TRY(arguments_check(d->tool->schema, given, &d->arena, &d->arguments));
+    return look_arguments(d, false, &changed);
+}
+
+/* A policy lets the call pass without what was found in it: it is taken out, and the changed call decided again. False: it was answered. */
+static bool
+decide_modified(struct down *d, struct bytes name)
+{
+    struct gate *g = d->session->gate;
+    char id[160];
+    struct cedar_str policy = d->decision.policies[0];
+    snprintf(id, sizeof id, "redact (%.*s)", (int)(policy.n < 128 ? policy.n : 128), policy.at);
+    struct err e = prepare_arguments(d, true);
+    d->modified = arena_printf(&d->arena, "%s", id);
+    if (err_failed(e)) {
+        refuse(d, name, e.text, "");
+        return false;
+    }
+    struct call call = as_call(d, name);
+    decide(d->snapshot, &call, g->scratch, &d->arena, &d->decision);
+    if (d->decision.outcome != OUTCOME_MODIFY)
+        return true;
+    refuse(d, name, "a policy forbids it also without what was found in it", d->decision.edit);
+    return false;
 }
 
 void
@@ -353,7 +403,7 @@ call_take(struct down *d)
         refuse(d, name, reason, edit);
         return;
     }
-    struct err e = type_arguments(d);
+    struct err e = prepare_arguments(d, false);
     struct call call = as_call(d, name);
     if (err_failed(e) && e.code == E_ARGUMENTS && grant_names(d, name)) {
         refuse_arguments(d, name, e);
@@ -364,6 +414,13 @@ call_take(struct down *d)
         return;
     }
     decide(d->snapshot, &call, g->scratch, &d->arena, &d->decision);
+    if (d->decision.outcome == OUTCOME_MODIFY && !decide_modified(d, name))
+        return;
+    char looked[200];
+    if (d->decision.outcome == OUTCOME_ALLOW && d->found && look_refused(d->found, looked)) {
+        refuse_as(d, name, "found", looked, "inspection.yaml (what is done about what is found in arguments)");
+        return;
+    }
     if (d->decision.outcome == OUTCOME_ALLOW && !link_tool_verified(d->session->link, d->tool)) {
         char edit[160];
         snprintf(edit, sizeof edit, "pins/%s.json (look: writ destination show %s)", d->destination->id, d->destination->id);

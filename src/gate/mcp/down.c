@@ -39,6 +39,7 @@ down_unref(struct down *d)
     if (d->deadline)
         loop_cancel(d->deadline);
     snapshot_unref(d->snapshot);
+    inspect_carry_free(d->carry);
     arena_free(&d->arena);
     session_unref(d->session);
     free(d);

@@ -26,6 +26,12 @@ gate_make(const struct gate_config *config, struct gate **out)
         return err_make(E_MEMORY, "no memory for the gate");
     }
     g->config = *config;
+    g->looking = inspect_room_make();
+    if (g->looking == NULL) {
+        cedar_scratch_free(g->scratch);
+        free(g);
+        return err_make(E_MEMORY, "no memory for the gate");
+    }
     *out = g;
     return quarantine_load(g);
 }
@@ -43,6 +49,8 @@ free_gate(void *ctx)
         free(r);
     }
     snapshot_unref(g->snapshot);
+    inspect_unref(g->inspect);
+    inspect_room_free(g->looking);
     cedar_scratch_free(g->scratch);
     free(g);
     closed(closed_ctx);
@@ -73,6 +81,14 @@ gate_close(struct gate *g, void (*done)(void *ctx), void *ctx)
     g->closed = done;
     g->closed_ctx = ctx;
     gate_maybe_closed(g);
+}
+
+void
+gate_inspect(struct gate *g, struct inspect *in)
+{
+    struct inspect *old = g->inspect;
+    g->inspect = inspect_ref(in);
+    inspect_unref(old);
 }
 
 struct snapshot *

@@ -243,6 +243,15 @@ check_peer(struct endpoint *e, const struct http_request *r)
     return err_ok();
 }
 
+struct writ *
+endpoint_writ(struct gate *g, struct bytes secret)
+{
+    for (struct endpoint *e = g->endpoints; e; e = e->next)
+        if (bytes_same_secret(secret, bytes_str(e->secret)))
+            return e->writ;
+    return NULL;
+}
+
 /* /SECRET/rest → rest, in time that does not depend on where the secret differs. */
 static bool
 check_secret(const struct endpoint *e, struct bytes path, struct bytes *rest)

@@ -184,6 +184,8 @@ link_request(struct link *l, struct down *d, struct bytes params, void (*answer)
         return l->state == LINK_DEAD ? l->why_dead : err_make(E_STATE, "the server has not started yet");
     if (link_list_kept(l, d, answer))
         return err_ok();
+    if (!bytes_is(d->rpc.method, "tools/call"))
+        TRY(look_down(d->session, l, d->rpc.params, d->rpc.method));
     struct pending *p = pending_make(l, d->rpc.method);
     if (p == NULL)
         return err_make(E_MEMORY, "no memory for a request");
@@ -218,7 +220,11 @@ void
 link_respond(struct link *l, const struct rpc *response, struct bytes id)
 {
     struct buf b = buf_make(MESSAGE_MAX + 1024);
-    rpc_put_again(&b, response, id);
+    struct err e = l->session ? look_down(l->session, l, response->root, BYTES("answer")) : err_ok();
+    if (err_failed(e))
+        rpc_put_error(&b, id, RPC_WRIT_REFUSED, e.text, (struct bytes){NULL, 0});
+    else
+        rpc_put_again(&b, response, id);
     if (!b.failed && l->state == LINK_READY)
         l->transport->send(l, NULL, buf_bytes(&b), (struct bytes){NULL, 0});
     buf_free(&b);
@@ -314,7 +320,8 @@ link_received(struct link *l, struct bytes message, struct pending *about)
     }
     link_ref(l);
     if (m.kind == RPC_RESPONSE) {
-        received_response(l, &m);
+        if (look_up(l, json_is(m.id, JSON_INT) ? link_find(l, m.id->number) : NULL, NULL, &a, &m))
+            received_response(l, &m);
     } else {
         struct down *d = about ? about->down : NULL;
         if (d == NULL && m.kind == RPC_NOTIFICATION)
@@ -323,7 +330,7 @@ link_received(struct link *l, struct bytes message, struct pending *about)
             link_lists_noted(l, m.method);
             link_pins_noted(l, m.method);
         }
-        if (!watch_noted(l, about, &m) && l->session && l->state == LINK_READY)
+        if (!watch_noted(l, about, &m) && l->session && l->state == LINK_READY && look_up(l, NULL, d, &a, &m))
             session_from_server(l->session, d, about ? about->parked : NULL, &m);
     }
     link_unref(l);
@@ -418,6 +425,7 @@ link_unref(struct link *l)
     link_lists_free(l);
     link_creds_free(l);
     watch_free(l);
+    sealed_free(l->sealed);
     arena_free(&l->arena);
     free(l);
     gate_maybe_closed(g);

@@ -32,11 +32,24 @@ open_account(struct link *l, const char *person)
     return creds_open(g->config.creds, &who, &l->account);
 }
 
+/* What was given to the server may not come back from it. */
+static void
+given(const char *name, struct bytes value, void *ctx)
+{
+    struct link *l = ctx;
+    if (l->sealed)
+        sealed_add(l->sealed, name, value);
+}
+
 struct err
 link_creds_make(struct link *l, const char *person, const struct rpc *client)
 {
     l->client = client;
+    l->sealed = sealed_make();
+    if (l->sealed == NULL)
+        return err_make(E_MEMORY, "no memory for a connection to %s", l->destination->id);
     TRY(open_account(l, person));
+    creds_on_value(l->account, given, l);
     if (l->transport != &link_stdio)
         return l->transport->start(l); /* over HTTP each request asks for what it needs */
     TRY(creds_prepare(l->account, prepared, l, &l->awaits_creds));

@@ -11,6 +11,7 @@
  *   tasks.c                handles of work that goes on after its call
  *   headers.c              headers that say again what stands in the body
  *   call.c, list.c         tools/call decided; lists filtered
+ *   look.c                 what stands in what passes, both ways: found, redacted, refused, on record
  *   hub.c, hub_*.c         several destinations behind one address (hub.h)
  *   link.c                 one conversation with one real server: ids, who waits for what, its end
  *   link_start.c           how it begins: era, what the server says of itself
@@ -75,6 +76,8 @@ struct gate {
     struct gate_config config;
     struct snapshot *snapshot;
     struct cedar_scratch *scratch;
+    struct inspect *inspect; /* or NULL */
+    struct inspect_room *looking;
     struct route *routes;
     struct session *sessions;
     struct endpoint *endpoints;
@@ -174,6 +177,11 @@ struct down {
     const struct destination *destination;
     const struct tool *tool;
     struct json *arguments; /* typed; what is forwarded */
+    struct inspection *found; /* in them; NULL: nothing */
+    const char *const *found_names; /* for policies, NULL-terminated; or NULL */
+    bool input_held;        /* its inputResponses hold what may not be sent */
+    const char *modified;   /* how the call was changed by a policy before it was decided again, or NULL */
+    struct inspect_carry *carry; /* of the texts that came back for it so far */
     struct decision decision;
     uint64_t began_ns;
     struct timer *deadline;
@@ -282,6 +290,23 @@ bool call_gate_allows_uri(struct down *d, const struct json *uri);
 void call_again(struct down *d);
 bool grant_names(const struct down *d, struct bytes name);
 
+/*
+ * look.c. look_up: a message of the server, before anybody sees it. ${p}: who waits for it, if it is a response. ${m} may become another
+ * message. False: it goes no further, and who waited has his answer.
+ * look_arguments: what stands in the arguments of ${d}: fills found and found_names; what the estate says is to be redacted is, and ${changed}
+ * says so: they are to be typed and looked at again. ${redact}: a policy says to redact all that is found.
+ * look_down: the params of what is no call, or an answer to the server; an error when it may not go up.
+ * look_put: members of what was found, for a record.
+ */
+bool look_up(struct link *l, struct pending *p, struct down *about, struct arena *a, struct rpc *m);
+struct err look_arguments(struct down *d, bool redact, bool *changed) MUST_USE;
+struct err look_down(struct session *s, struct link *l, const struct json *value, struct bytes method) MUST_USE;
+void look_put(const struct inspection *found, struct buf *m);
+/* look_refused(found): does the estate refuse it? ${reason}: why, for the agent; no value and no secret in it. */
+bool look_refused(const struct inspection *found, char reason[200]);
+/* http_face.c: the writ whose endpoint has this secret, or NULL; borrowed. */
+struct writ *endpoint_writ(struct gate *g, struct bytes secret);
+
 /* Results between eras: into ${b} the result as the client's era wants it. ${list}: it is a list, and was filtered. */
 void result_translate(struct buf *b, const struct session *s, const struct json *result, bool list);
 
@@ -352,6 +377,7 @@ struct link {
     enum era probing;          /* the era that is being asked for */
     bool asked_both, stopped;
     struct arena arena;        /* what is kept for the link's life */
+    struct sealed *sealed;     /* the values that were released for it: they may not come back */
     struct bytes client_info, client_capabilities, client_version; /* JSON of the legacy client, or empty */
     struct bytes start_result; /* the server's InitializeResult or DiscoverResult, JSON */
     struct json *start;
