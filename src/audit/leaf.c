@@ -6,10 +6,9 @@
 #include "base/json.h"
 
 static const char *const kinds[] = {
-    [AUDIT_ESTATE] = "estate",         [AUDIT_WRIT] = "writ",     [AUDIT_DECISION] = "decision",
-    [AUDIT_OUTCOME] = "outcome",       [AUDIT_SECRET] = "secret", [AUDIT_PRIVILEGE] = "privilege",
-    [AUDIT_REVOCATION] = "revocation", [AUDIT_SERVER] = "server", [AUDIT_PIN] = "pin",
-    [AUDIT_FINDING] = "finding",
+    [AUDIT_ESTATE] = "estate", [AUDIT_WRIT] = "writ",           [AUDIT_DECISION] = "decision",     [AUDIT_OUTCOME] = "outcome",
+    [AUDIT_SECRET] = "secret", [AUDIT_PRIVILEGE] = "privilege", [AUDIT_REVOCATION] = "revocation", [AUDIT_SERVER] = "server",
+    [AUDIT_PIN] = "pin",       [AUDIT_FINDING] = "finding",
 };
 
 const char *

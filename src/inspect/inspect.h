@@ -46,7 +46,7 @@ enum sighting_how { HOW_PLAIN, HOW_ESCAPED, HOW_PERCENT, HOW_BASE64, HOW_SPLIT }
 
 #define SIGHTINGS_MAX 24
 #define PLACE_MAX 128
-struct sighting {
+struct spotted {
     enum sighting_kind kind;
     enum sighting_how how;
     enum found_action action;
@@ -56,7 +56,7 @@ struct sighting {
 };
 
 struct inspection {
-    struct sighting list[SIGHTINGS_MAX];
+    struct spotted list[SIGHTINGS_MAX];
     size_t n, total; /* n of total are listed */
     bool incomplete; /* not all could be looked at */
     char why[160];   /* if so */

@@ -74,8 +74,8 @@ list_sightings(struct inspect_room *r, struct inspection *out)
             out->sensitivity = r->in->rules[f->rule].act.sensitivity;
         if (g == NULL || out->n == SIGHTINGS_MAX)
             continue;
-        struct sighting *s = &out->list[out->n++];
-        *s = (struct sighting){.kind = kind, .how = f->how, .action = f->action, .rule = id_of(r, f->rule)};
+        struct spotted *s = &out->list[out->n++];
+        *s = (struct spotted){.kind = kind, .how = f->how, .action = f->action, .rule = id_of(r, f->rule)};
         s->bytes = kind == SIGHT_BINARY ? (f->to - f->from) / 4 * 3 : 0;
         view_place(r, g, s->place);
     }
@@ -249,7 +249,7 @@ inspection_put(const struct inspection *o, struct buf *b)
     json_key(b, "found");
     json_open(b, '[');
     for (size_t i = 0; i < o->n; i++) {
-        const struct sighting *s = &o->list[i];
+        const struct spotted *s = &o->list[i];
         json_item(b);
         json_open(b, '{');
         json_member_str(b, "kind", sighting_kind_names[s->kind]);

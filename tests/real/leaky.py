@@ -68,6 +68,8 @@ def main():
                                                              "serverInfo": {"name": "leaky", "version": "1"}}})
         elif m.get("method") == "tools/list":
             say({"jsonrpc": "2.0", "id": m["id"], "result": {"tools": TOOLS}})
+        elif m.get("method") == "prompts/list":
+            say({"jsonrpc": "2.0", "id": m["id"], "result": {"prompts": [{"name": "x", "description": "Says how to sign in"}]}})
         elif m.get("method") == "prompts/get":
             say({"jsonrpc": "2.0", "id": m["id"], "result": {"messages": [{"role": "user", "content": {"type": "text", "text": answers["prompt"]}}]}})
         elif m.get("method") == "tools/call":

@@ -151,7 +151,7 @@ def test_a_run_from_end_to_end(house, level):
     out, err = finish(p, 42)
     seen = json.loads(out)
     assert seen["config"] == {"mcpServers": {"fx": {"type": "http", "url": seen["base"] + "/mcp/fx"}}}
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[0-9a-f]{32,}", seen["base"])
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/writ_ep_[0-9A-Za-z]{38}", seen["base"])
     assert seen["answer"]["result"]["content"][0]["text"] == "from inside"
     assert seen["mode"] & 0o077 == 0, "the file with the endpoint's secret is open to others"
     assert (seen["writ"]["id"], seen["writ"]["state"], seen["writ"]["purpose"]) == (seen["id"], "active", "try everything")

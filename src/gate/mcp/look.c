@@ -129,7 +129,7 @@ look_refused(const struct inspection *found, char reason[200])
 {
     if (found->action != FOUND_REFUSE)
         return false;
-    const struct sighting *s = NULL;
+    const struct spotted *s = NULL;
     for (size_t i = 0; i < found->n && s == NULL; i++)
         if (found->list[i].action == FOUND_REFUSE)
             s = &found->list[i];
