@@ -19,7 +19,7 @@ id_of(const struct inspect_room *r, uint32_t rule)
 {
     if (rule == RULE_BINARY)
         return "binary";
-    return rule >= RULE_SEALED ? sealed_name(r->ask->sealed, rule - RULE_SEALED) : r->in->rules[rule].id;
+    return rule >= RULE_SEALED ? sealed_value_name(r->ask->sealed, rule - RULE_SEALED) : r->in->rules[rule].id;
 }
 
 /* By place; of those at one place the stronger first, then the rule that was declared first. */

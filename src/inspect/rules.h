@@ -100,6 +100,6 @@ struct bytes inspect_builtin(void); /* builtin.toml */
 
 /* sealed.c: fn for each place of a value in ${text}. */
 void sealed_search(const struct sealed *s, struct bytes text, void (*fn)(size_t from, size_t to, size_t value, void *ctx), void *ctx);
-const char *sealed_name(const struct sealed *s, size_t value);
+const char *sealed_value_name(const struct sealed *s, size_t value);
 
 #endif

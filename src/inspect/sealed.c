@@ -51,7 +51,7 @@ sealed_count(const struct sealed *s)
 }
 
 const char *
-sealed_name(const struct sealed *s, size_t value)
+sealed_value_name(const struct sealed *s, size_t value)
 {
     return s->names[value];
 }

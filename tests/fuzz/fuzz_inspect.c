@@ -68,7 +68,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         inspect_json(in, room, &ask, v, &a, &o);
         check(&o);
         if (o.changed) {
-            if (err_failed(json_parse(&a, o.text, NULL, &again)) || !json_is(again, v->type == JSON_INT || v->type == JSON_NUMBER ? JSON_STRING : v->type))
+            if (err_failed(json_parse(&a, o.text, NULL, &again)) ||
+                !json_is(again, v->type == JSON_INT || v->type == JSON_NUMBER ? JSON_STRING : v->type))
                 abort();
             ask.carry = NULL;
             inspect_json(in, room, &ask, again, &a, &second);

@@ -91,12 +91,12 @@ def house():
     h.task("work", {})
     h.agent("reader", READER, ["work"])
     h.start()
+    h.api("POST", "/v1/secrets", {"name": "leaky-key", "destination": "leaky", "value": KEY})
     h.pin("leaky")
     h.destination("leaky", command, {n: "{ effect: read }" for n in ("give", "key", "echo")}, more="share: [prompts]\n")
     h.task("work", {"leaky/give": "{}", "leaky/key": "{}", "leaky/echo": "{}", "leaky/@prompts": "{}"})
     h.put("policies/found.cedar", POLICY)
     h.api("POST", "/v1/reload", {})
-    h.api("POST", "/v1/secrets", {"name": "leaky-key", "destination": "leaky", "value": KEY})
     yield h
     h.close()
 
