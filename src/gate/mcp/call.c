@@ -59,8 +59,8 @@ record_decision(struct down *d, struct bytes name, bool sync, audit_done *done, 
         event.said[event.n_said++] = (struct audit_said){"arguments", said};
     }
     if (rpc_param(&d->rpc, "inputResponses")) /* what the agent's client says that a person or a model said */
-        event.said[event.n_said++] = (struct audit_said){
-            "input_responses", d->input_held ? BYTES("\"[redacted]\"") : rpc_param(&d->rpc, "inputResponses")->raw};
+        event.said[event.n_said++] =
+            (struct audit_said){"input_responses", d->input_held ? BYTES("\"[redacted]\"") : rpc_param(&d->rpc, "inputResponses")->raw};
     struct err e =
         m.failed ? err_make(E_LIMIT, "the record of a decision is too large") : audit_append(d->session->gate->config.audit, &event, sync, done, ctx);
     buf_free(&m);

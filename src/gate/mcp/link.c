@@ -330,7 +330,8 @@ link_received(struct link *l, struct bytes message, struct pending *about)
             link_lists_noted(l, m.method);
             link_pins_noted(l, m.method);
         }
-        if (!watch_noted(l, about, &m) && l->session && l->state == LINK_READY && look_up(l, NULL, d, &a, &m))
+        bool may_pass = l->state != LINK_READY || look_up(l, NULL, d, &a, &m);
+        if (may_pass && !watch_noted(l, about, &m) && l->session && l->state == LINK_READY)
             session_from_server(l->session, d, about ? about->parked : NULL, &m);
     }
     link_unref(l);

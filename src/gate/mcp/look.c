@@ -161,6 +161,19 @@ replace(struct arena *a, struct bytes text, struct rpc *m)
     return true;
 }
 
+/* Who waits is not here now: the refusal is kept for him in the answer's place. */
+static bool
+as_refusal(struct arena *a, struct rpc *m, const char *reason)
+{
+    char text[260];
+    struct buf b = buf_make(4096);
+    snprintf(text, sizeof text, "refused: the answer was held back: %s", reason);
+    rpc_put_error(&b, m->id->raw, RPC_INTERNAL, text, (struct bytes){NULL, 0});
+    struct bytes kept = b.failed ? (struct bytes){NULL, 0} : arena_copy(a, buf_bytes(&b));
+    buf_free(&b);
+    return kept.at && replace(a, kept, m);
+}
+
 static void
 answer_refused(struct link *l, struct pending *p, const char *reason, size_t bytes)
 {
@@ -204,6 +217,8 @@ look_up(struct link *l, struct pending *p, struct down *about, struct arena *a, 
             writ_saw_data(g->config.writs, l->writ, found.sensitivity);
         return true;
     }
+    if (response && p->down == NULL && p->own == NULL)
+        return as_refusal(a, m, reason);
     if (response)
         answer_refused(l, p, reason, m->root->raw.n);
     return false;
