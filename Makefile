@@ -10,7 +10,7 @@ N ?= 1000000
 SEED ?= 1
 SETS ?= 4
 
-.PHONY: help build demo test check bench bench-mcp bench-cedar conformance install format asan tsan fuzz peers cedar-diff cedar-sets cedar-corpus cedar-coverage soak clean
+.PHONY: help build demo test check bench bench-mcp bench-cedar conformance conformance-client install format asan tsan fuzz peers cedar-diff cedar-sets cedar-corpus cedar-coverage soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (20)
 
 conformance: ## the official MCP conformance suite through the gateway, both revisions, HTTP and stdio upstreams; each permit taken away in turn
 	@scripts/conformance.sh
+
+conformance-client: ## the client half of the official MCP suite: the gateway before each server of it
+	@scripts/conformance-client.sh
 
 peers: ## Cedar: all that the folder CEDAR_DATA has to compare with (corpus, findings, schemas, tools), partial evaluation, then N (1,000,000) generated calls and large sets beside the official engine
 	@N="$(N)" scripts/peers.sh

@@ -1,6 +1,6 @@
 """The client half of MCP's conformance suite drives this: it starts the gateway with the given server behind it and calls once.
 
-    conformance client --command "python3 client_driver.py" …      (scripts/conformance-client.sh)
+    conformance client --command "python3 client_driver.py" …      (`make conformance-client`)
 
 The server's address is the last argument; $MCP_CONFORMANCE_SCENARIO and $MCP_CONFORMANCE_CONTEXT say which scenario it is. This is the part of an
 administrator and of a person: it declares the destination, seals what the context gives, and opens consent links as a browser would.
@@ -120,7 +120,6 @@ class Run:
         effects = "".join(f"  {json.dumps(t['name'])}: {{ effect: read }}\n" for t in tools)
         self.house.put("destinations/suite.yaml", self.destination + (f"tools:\n{effects}" if tools else ""))
         self.house.api("POST", "/v1/reload")
-        return tools
 
     def arguments(self, tool):
         values = {"number": 1, "integer": 1, "string": "x", "boolean": True, "array": [], "object": {}}
@@ -135,21 +134,22 @@ class Run:
                 return answer
         return answer
 
-    def calls(self, tools):
-        """What the context wants called, else each tool once."""
-        wanted = self.context.get("toolCalls") or [{"name": t["name"], "arguments": self.arguments(t)} for t in tools]
+    def calls(self, listed):
+        """What the context wants called, else each tool once that the gateway shows."""
+        wanted = self.context.get("toolCalls") or [{"name": t["name"], "arguments": self.arguments(t)} for t in listed]
         return [(w["name"], w.get("arguments") or {}) for w in wanted]
 
     def go(self):
         self.declare()
         self.house.start()
         self.seal()
-        tools = self.pin()
+        self.pin()
         agent = h.Lines(self.house, "suite", args=["--agent", "reader", "--task", "work"], modern=self.era == "modern")
         try:
             started = agent.start()
             say("start:", json.dumps(started)[:300])
-            return 1 if any("error" in self.call(agent, name, arguments) for name, arguments in self.calls(tools)) else 0
+            listed = agent.ask("tools/list").get("result", {}).get("tools", [])
+            return 1 if any("error" in self.call(agent, name, arguments) for name, arguments in self.calls(listed)) else 0
         finally:
             agent.close()
 

@@ -56,8 +56,9 @@ link_forget(struct link *l, struct pending *p)
 static void
 send_pending(struct link *l, struct pending *p)
 {
+    int64_t id = p->id; /* what cannot be sent is refused at once, and gone */
     l->transport->send(l, p, buf_bytes(&p->message), p->method);
-    if (l->state != LINK_DEAD && link_find(l, p->id) == p)
+    if (l->state != LINK_DEAD && link_find(l, id) == p)
         buf_free(&p->message);
 }
 
