@@ -122,6 +122,21 @@ put_destinations(struct cli *c, struct buf *b, const struct json *list, bool col
     grid_put(&g, b, colour);
 }
 
+static void
+put_held(struct buf *b, const struct json *list, bool colour)
+{
+    for (const struct json *d = list ? list->child : NULL; d; d = d->next) {
+        if (json_whole(d, "held") == 0)
+            continue;
+        output_tone(b, colour, TONE_BAD, "held back ");
+        buf_printf(b, "%lld of ", (long long)json_whole(d, "held"));
+        put_text(b, d, "destination");
+        buf_puts(b, ": offered otherwise than pinned; look: writ destination show ");
+        put_text(b, d, "destination");
+        buf_putc(b, '\n');
+    }
+}
+
 struct err
 cmd_status(struct cli *c)
 {
@@ -143,6 +158,7 @@ cmd_status(struct cli *c)
     put_blocks(&b, json_get(answer, "blocks"), colour);
     put_observed(&b, json_get(answer, "observe"), colour);
     put_accounts(&b, json_get(answer, "accounts"), colour);
+    put_held(&b, json_get(answer, "destinations"), colour);
     put_destinations(c, &b, json_get(answer, "destinations"), colour);
     if (json_get(answer, "destinations") == NULL)
         output_tone(&b, colour, TONE_WARN, "          the main loop does not answer; this came from control.sock\n");

@@ -183,6 +183,7 @@ def test_the_difference_is_readable(house):
     said = writ(house, "destination", "show", "box", code=1)
     assert "Gives back [-its -]{+all +}text" in said and "inputSchema.required: (new) secrets" in said and "writ destination pin box" in said
     assert re.search(r"box .* 1$", writ(house, "destination", "list"), re.M)
+    assert "held back 1 of box: offered otherwise than pinned" in writ(house, "status")
 
 
 def test_an_addition(house):
