@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """
 A server that changes what it offers: `shifty.py CONTROL` speaks MCP lines of the older era. CONTROL is a JSON file, read anew for every
-message: {"offer": {…}, "only_for": client, "after_calls": n, "silent": true, "pages": true, "flood": n}. "offer" stands over OFFER once it is
+message: {"offer": {…}, "only_for": client, "after_calls": n, "silent": true, "pages": true, "flood": n, "dies": true}. "offer" stands over OFFER once it is
 time, for all clients or for one; unless "silent", it says that its lists changed at the next call, "flood" times. `shifty.py CONTROL modern`
 speaks 2026-07-28. Standard library only.
 """
 import json
 import sys
+import time
 
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"], "additionalProperties": False}
 ECHO = {"name": "echo", "title": "Echo", "description": "Gives back its text", "inputSchema": TEXT, "annotations": {"readOnlyHint": False}}
@@ -72,6 +73,9 @@ def request(m):
         o = offer()
         return answer(i, protocolVersion="2025-11-25", capabilities={"tools": {"listChanged": True}, "prompts": {}, "resources": {}},
                       serverInfo=o["info"], **({"instructions": o["instructions"]} if o.get("instructions") else {}))
+    if method == "tools/list" and control().get("dies") and state["calls"]:
+        time.sleep(1)  # the client's next call is there by then, and waits
+        sys.exit(3)
     if method == "tools/list":
         return listed(i, "tools", offer()["tools"], params)
     if method == "prompts/list":

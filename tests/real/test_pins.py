@@ -249,6 +249,37 @@ def test_a_flood_of_changes_is_one_look_after_another(house):
     assert len([r for r in house.records(kind="pin") if r["leaf"]["name"] == "echo"]) - before <= 10, "the log is not filled"
 
 
+def test_a_server_that_dies_while_it_is_looked_at(house):
+    """The calls that wait for the look are answered, and the next one has a new server."""
+    with client(house) as lines:
+        turn(house, lines, {}, dies=True)
+        answer = lines.call("echo", text="x")
+        assert answer["error"]["code"] == 5020, answer
+        control(house)
+        eventually(lambda: "result" in lines.call("echo", text="x"))
+
+
+def test_more_changes_than_are_kept_hold_everything_back(house):
+    """Also after a restart, and when all of it looks as pinned again."""
+    many = [{"name": f"tool{i}", "inputSchema": shifty.TEXT} for i in range(420)]
+    ours = [shifty.ECHO, shifty.MAIL]
+    control(house, {"tools": ours + many})
+    accept(house)
+    try:
+        control(house, {"tools": ours + [t | {"description": "x"} for t in many]})
+        with client(house) as lines:
+            assert names(lines) == []
+        on_record(house, "too many changes", item="server")
+        control(house, {"tools": ours + many})
+        house.stop()
+        house.start()
+        with client(house) as lines:
+            assert names(lines) == []
+        assert "too many changes" in writ(house, "destination", "show", "box", code=1)
+    finally:
+        control(house)
+
+
 def test_another_form_on_another_page(house):
     control(house, {"tools": [shifty.ECHO, shifty.MAIL, shifty.ECHO | {"description": POISON}]}, pages=True)
     with client(house) as lines:

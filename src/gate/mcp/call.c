@@ -185,6 +185,8 @@ send_on(struct down *d)
     struct err e = writ_alive(s->gate->config.writs, s->writ, s->gate->snapshot->estate, s->destination);
     if (!err_failed(e) && l == NULL)
         e = err_make(E_UPSTREAM, "the server ended");
+    if (!err_failed(e) && d->tool && !link_tool_verified(l, d->tool)) /* seen otherwise while the record went to disk */
+        e = err_make(E_PIN, "the tool is not as it was pinned; a person must look at the change");
     if (!err_failed(e) && park_resume(d)) {
         if (d->destination->call_timeout_ms && !d->answered)
             down_deadline(d, d->destination->call_timeout_ms);

@@ -377,6 +377,7 @@ link_died(struct link *l, struct err e)
         loop_cancel(l->deadline);
     l->deadline = NULL;
     answer_all(l, e);
+    link_pins_died(l, e);
     link_ready_fn *fn = l->on_ready;
     l->on_ready = NULL;
     if (fn)
@@ -390,6 +391,7 @@ link_died(struct link *l, struct err e)
 void
 link_close(struct link *l, const char *why)
 {
+    link_pins_died(l, err_make(E_WRIT_ENDED, "%s", why));
     l->session = NULL;
     link_died(l, err_make(E_WRIT_ENDED, "%s", why));
     link_unref(l);

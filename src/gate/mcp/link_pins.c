@@ -276,9 +276,9 @@ compare(struct link *l)
     return e;
 }
 
-/* Calls that came while it was not known what the server offers go on now. */
+/* Calls that came while it was not known what the server offers go on now, or fail as the link did. */
 static void
-wake(struct link *l)
+wake(struct link *l, const struct err *why)
 {
     struct session *s = l->session;
     struct down *waiting[DOWNS_MAX];
@@ -289,8 +289,12 @@ wake(struct link *l)
     while (n--) {
         struct down *d = waiting[n];
         d->looking = false;
-        if (!d->answered && s->link == l)
+        if (!d->answered && why)
+            down_fail(d, *why);
+        else if (!d->answered && s->link == l)
             call_take(d);
+        else if (!d->answered)
+            down_fail(d, err_make(E_UPSTREAM, "the server ended before it was asked"));
         down_unref(d);
     }
 }
@@ -317,8 +321,15 @@ look_over(struct link *l)
     if (p->again && l->state == LINK_READY)
         look(l);
     if (l->state == LINK_READY && (!p->busy || p->in_a_row >= LOOKS_IN_A_ROW))
-        wake(l);
+        wake(l, NULL);
     link_unref(l);
+}
+
+void
+link_pins_died(struct link *l, struct err e)
+{
+    if (l->pins)
+        wake(l, &e);
 }
 
 static bool
@@ -424,7 +435,9 @@ link_item_verified(const struct link *l, enum item_kind kind, struct bytes name)
 bool
 link_tool_verified(const struct link *l, const struct tool *tool)
 {
-    return link_item_verified(l, ITEM_TOOL, bytes_str(tool->name));
+    const struct destination *d = estate_destination(l->gate->snapshot->estate, l->destination->id);
+    const struct tool *now = d ? destination_tool(d, bytes_str(tool->name)) : NULL;
+    return now && memcmp(now->digest, tool->digest, 32) == 0 && link_item_verified(l, ITEM_TOOL, bytes_str(tool->name));
 }
 
 bool

@@ -63,7 +63,6 @@ struct route {
     bool late, down;        /* a hub gave up waiting for it; it failed; and it has not answered a hub since */
     struct held *held;      /* what is not as it was pinned (pins.h) */
     size_t n_held;
-    bool held_all;          /* more changed than is kept one by one */
     bool turned;            /* clients are to be told */
 };
 
@@ -449,6 +448,8 @@ void link_pins_start(struct link *l);
 /* link_pins_noted(l, method): a notification came; one that says that a list changed has it looked at again. */
 void link_pins_noted(struct link *l, struct bytes method);
 void link_pins_look(struct link *l); /* once more */
+/* link_pins_died(l, e): calls that wait for a look get no answer from this link. */
+void link_pins_died(struct link *l, struct err e);
 /* May it be used over this link: seen here as it was pinned, findings accepted, and not held back? By the estate in force. */
 bool link_tool_verified(const struct link *l, const struct tool *tool);
 bool link_item_verified(const struct link *l, enum item_kind kind, struct bytes name);

@@ -196,7 +196,7 @@ open_matter(const struct held *h)
 size_t
 quarantine_count(const struct route *r)
 {
-    size_t n = r->held_all;
+    size_t n = 0;
     for (const struct held *h = r->held; h; h = h->next)
         n += open_matter(h);
     return n;
@@ -205,8 +205,6 @@ quarantine_count(const struct route *r)
 bool
 quarantine_holds(const struct route *r, enum item_kind kind, struct bytes name)
 {
-    if (r->held_all)
-        return true;
     for (const struct held *h = r->held; h; h = h->next) {
         if (!blocks(h))
             continue;
@@ -244,15 +242,33 @@ take_form(struct held *h, const struct item_change *c, const uint8_t digest[32])
     }
 }
 
+static struct held *
+held_make(struct gate *g, struct route *r, enum item_kind kind, struct bytes name)
+{
+    struct held *h = calloc(1, sizeof *h);
+    if (h == NULL || (h->name = text_of(name)) == NULL) {
+        free(h);
+        return NULL;
+    }
+    h->kind = kind;
+    h->since_ms = g->config.env->now_ms(g->config.env);
+    h->next = r->held;
+    r->held = h;
+    r->n_held++;
+    r->turned = true;
+    return h;
+}
+
 /* Too many to keep one by one: nothing of this destination is used until a person has looked. */
 static void
 hold_all(struct gate *g, struct route *r, const struct link *l)
 {
-    struct held all = {.kind = ITEM_SERVER, .what = CHANGE_CHANGED, .name = (char[]){"too many changes"}};
-    if (r->held_all)
+    struct bytes name = BYTES("too many changes");
+    struct held *h = find(r, ITEM_SERVER, name) ? NULL : held_make(g, r, ITEM_SERVER, name);
+    if (h == NULL)
         return;
-    r->held_all = r->turned = true;
-    record(g, r, &all, "held", l);
+    record(g, r, h, "held", l);
+    keep(g, r, h, false);
 }
 
 static void
@@ -266,21 +282,14 @@ hold(struct link *l, const struct item_change *c)
         return; /* a name with a NUL is no name that can be pinned or called */
     if (h && h->what == c->what && memcmp(h->digest, digest, 32) == 0 && !h->returned)
         return; /* known */
-    if (h == NULL) {
-        h = r->n_held < HELD_MAX ? calloc(1, sizeof *h) : NULL;
-        if (h == NULL || (h->name = text_of(c->name)) == NULL) {
-            free(h);
-            if (c->what != CHANGE_ADDED) /* what was never pinned is held back without being kept */
-                hold_all(g, r, l);
-            return;
-        }
-        h->kind = c->kind;
-        h->since_ms = g->config.env->now_ms(g->config.env);
-        h->next = r->held;
-        r->held = h;
-        r->n_held++;
-    } else if (h->turns < TURNS_MAX) {
+    if (h && h->turns < TURNS_MAX)
         h->turns++;
+    if (h == NULL)
+        h = r->n_held < HELD_MAX ? held_make(g, r, c->kind, c->name) : NULL;
+    if (h == NULL) {
+        if (c->what != CHANGE_ADDED) /* what was never pinned is held back without being kept */
+            hold_all(g, r, l);
+        return;
     }
     take_form(h, c, digest);
     h->returned = false;
@@ -398,8 +407,6 @@ gate_release(struct gate *g, const char *destination, const struct json *items)
         drop(g, r, h, "accepted", NULL);
         n++;
     }
-    if (r && items == NULL)
-        r->held_all = false;
     if (r && n)
         gate_lists_changed(g, r->id);
     return n;
