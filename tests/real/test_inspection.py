@@ -355,3 +355,28 @@ def test_what_cannot_be_used_is_refused_with_its_place(house, name, content, sai
     finally:
         house.put(name, was) if was is not None else os.unlink(os.path.join(house.estate, name))
         house.api("POST", "/v1/reload", {})
+
+
+def test_the_default_configuration_of_gitleaks_loads(tmp_path):
+    """GITLEAKS_CONFIG: config/gitleaks.toml of github.com/gitleaks/gitleaks. Every rule loads but those that name files only."""
+    path = os.environ.get("GITLEAKS_CONFIG")
+    if not path:
+        pytest.skip("GITLEAKS_CONFIG does not name gitleaks' own configuration")
+    import tomllib
+
+    with open(path, "rb") as f:
+        rules = tomllib.load(f)["rules"]
+    h = House()
+    try:
+        os.makedirs(os.path.join(h.estate, "inspection"))
+        h.task("work", {})
+        h.agent("reader", READER, ["work"])
+        shutil.copy(path, os.path.join(h.estate, "inspection/gitleaks.toml"))
+        h.put("inspection.yaml", "builtin_rules: false\n")
+        checked = json.loads(subprocess.run([WRIT, "check", h.estate, "--json"], capture_output=True, text=True, timeout=DEADLINE).stdout)
+        assert checked["errors"] == 0, checked
+        out = [f["text"] for f in checked["findings"] if "left out" in f["text"]]
+        print(f"{len(rules) - len(out)} of {len(rules)} rules; {out}")
+        assert len(out) == sum("regex" not in r for r in rules)
+    finally:
+        h.close()
