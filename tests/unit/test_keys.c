@@ -1,4 +1,5 @@
 /* The signer as its parent sees it: what it signs and gives, what it refuses, and what it makes of a folder that was tampered with. */
+#include <openssl/pem.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -676,6 +677,54 @@ hkdf_is_as_published(void **state)
     assert_memory_equal(out, want, 32);
 }
 
+/* ---- private keys of clients ---- */
+
+static struct err
+sign_client(struct keys *k, const char *destination, int64_t iat, int64_t exp, const char *iss, const char *aud)
+{
+    char claims[512];
+    struct arena a = {0};
+    struct bytes jws;
+    int64_t now = env_real()->now_ms(env_real()) / 1000;
+    snprintf(claims, sizeof claims, "{\"iss\":\"%s\",\"sub\":\"writ\",\"aud\":\"%s\",\"jti\":\"j\",\"iat\":%lld,\"exp\":%lld}", iss, aud,
+             (long long)(now + iat), (long long)(now + exp));
+    struct err e = keys_sign_client(k, BYTES("crm.key"), bytes_str(destination), ticket, bytes_str(claims), &a, &jws);
+    if (!err_failed(e))
+        assert_true(bytes_starts(jws, BYTES("eyJhbGciOiJFUzI1NiIs"))); /* {"alg":"ES256", */
+    arena_free(&a);
+    return e;
+}
+
+static void
+a_clients_key_signs_for_its_issuer_and_stays(void **state)
+{
+    (void)state;
+    static const char *const as = "https://as.example";
+    struct keys *k = start();
+    struct secret s;
+    char value[4096];
+    BIO *pem = BIO_new(BIO_s_mem());
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    assert_int_equal(PEM_write_bio_PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL), 1);
+    char *text;
+    long n = BIO_get_mem_data(pem, &text);
+    snprintf(value, sizeof value, "%s\n%.*s", as, (int)n, text);
+    assert_err(keys_seal(k, BYTES("crm.key"), BYTES("crm"), bytes_make(text, (size_t)n)), E_KEYS, "sealed for an issuer");
+    assert_err(keys_seal(k, BYTES("crm.key"), BYTES("crm"), BYTES("https://as.example\nno key")), E_KEYS, "1 to 8 lines");
+    assert_ok(keys_seal(k, BYTES("crm.key"), BYTES("crm"), bytes_str(value)));
+    assert_err(keys_release(k, BYTES("crm.key"), BYTES("crm"), ticket, &s), E_KEYS, "never released");
+    assert_ok(sign_client(k, "crm", 0, 60, "writ", as));
+    assert_err(sign_client(k, "bank", 0, 60, "writ", as), E_KEYS, "another destination");
+    assert_err(sign_client(k, "crm", 0, 60, "other", as), E_KEYS, "iss and sub");
+    assert_err(sign_client(k, "crm", 0, 60, "writ", "https://evil.example"), E_KEYS, "no issuer");
+    assert_err(sign_client(k, "crm", 0, 301, "writ", as), E_KEYS, "300 seconds");
+    assert_err(sign_client(k, "crm", -120, 60, "writ", as), E_KEYS, "iat is not now");
+    assert_err(sign_client(k, "crm", 0, -1, "writ", as), E_KEYS, "exp must lie ahead");
+    BIO_free(pem);
+    EVP_PKEY_free(key);
+    keys_stop(k);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -707,6 +756,7 @@ main(int argc, char **argv)
         T(passphrases),
         T(systemd_credentials),
         T(hkdf_is_as_published),
+        T(a_clients_key_signs_for_its_issuer_and_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
