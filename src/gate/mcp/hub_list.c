@@ -70,11 +70,12 @@ own_part(struct work *w, struct member *m, enum hub_list kind)
     struct part *p = hub_part(w, m);
     if (p == NULL)
         return NULL;
-    bool ready = m->session->link && m->session->link->state == LINK_READY, wait = w->d && !m->late && !m->down;
+    bool ready = m->session->link && m->session->link->state == LINK_READY;
+    bool away = m->late || (m->down && !ready), wait = w->d && !away; /* with a link an error comes at once */
     p->own = true;
     p->kind = kind;
     p->until_ms = wait ? hub_now_ms(m->hub) + (m->started && ready ? HUB_LIST_MS : HUB_START_MS) : 0;
-    if ((m->late || m->down) && m->under_way) {
+    if (away && m->under_way) {
         snprintf(p->missing, sizeof p->missing, "%s", m->why);
         return NULL;
     }

@@ -90,7 +90,11 @@ items_answer(struct down *d, const struct rpc *answer, enum item_kind kind, cons
     const struct json *items = json_get(answer->result, member);
     struct buf b = buf_make(RESULT_MAX);
     size_t n = 0;
-    if (answer->error || !json_is(items, JSON_ARRAY) || l == NULL) {
+    if (answer->error) {
+        method_answer(d, answer); /* a server without such a list says so itself */
+        return;
+    }
+    if (!json_is(items, JSON_ARRAY) || l == NULL) {
         down_fail(d, err_make(E_UPSTREAM, "the destination gave no list of %s", member));
         return;
     }
