@@ -617,7 +617,13 @@ class TestMcpHttp:
         answer = post_mcp(place, CALL, modern("tools/call", "echo"), path=path)
         assert is_problem(answer)["status"] == 404 and place.endpoint["secret"][4:].encode() not in answer[2]
 
-    @pytest.mark.parametrize("rest", ["mcp/nowhere", "mcp/", "mcp", "mcp/good/", "mcp/../good", "mcp/GOOD", "mcp/g%6fod", "mcp/" + "g" * 100, "writ", "Writ", ""])
+    def test_more_destinations_than_one_address_takes(self, place):
+        """This estate grants more than 32 at once; each still has its own address."""
+        for path in ("/mcp", "/mcp/"):
+            answer = post_mcp(place, CALL, modern("tools/call", "echo"), path="/" + place.endpoint["secret"] + path)
+            assert is_problem(answer)["status"] == 413 and b"by its own address" in answer[2]
+
+    @pytest.mark.parametrize("rest", ["mcp/nowhere", "mcp//", "mcpx", "mcp/good/", "mcp/../good", "mcp/GOOD", "mcp/g%6fod", "mcp/" + "g" * 100, "writ", "Writ", ""])
     def test_no_such_place(self, place, rest):
         answer = post_mcp(place, CALL, modern("tools/call", "echo"), path=f"/{place.endpoint['secret']}/{rest}")
         assert is_problem(answer)["status"] == 404
