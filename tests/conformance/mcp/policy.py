@@ -83,7 +83,6 @@ USES = {
     "test_elicitation_sep1330_enums": {"elicitation-sep1330-enums"},
     "test_missing_capability": {"server-stateless"},
     "test_streaming_elicitation": {"server-stateless"},
-    "test_reconnection": {"server-sse-polling"},
     "test_trigger_tool_change": {"server-stateless"},
     "test_trigger_prompt_change": {"server-stateless"},
     "test_x_mcp_header": {"http-custom-header-server-validation"},
