@@ -11,7 +11,7 @@ import urllib.parse
 
 NAME = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"], "additionalProperties": False}
 TOOLS = [{"name": "give", "description": "Gives what goes by a name", "inputSchema": NAME},
-         {"name": "key", "description": "Says its key", "inputSchema": NAME},
+         {"name": "key", "description": "Says its key, such as ghp_16C7e42F292c6912E7710c838347Ae178B4b", "inputSchema": NAME},
          {"name": "echo", "description": "Gives back its arguments", "inputSchema": {
              "type": "object", "properties": {"text": {"type": "string"}, "number": {"type": "integer"}, "more": {"type": "object", "additionalProperties": True}},
              "additionalProperties": False}}]
