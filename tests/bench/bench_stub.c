@@ -5,7 +5,7 @@
  *     bench_stub                    one message a line, on stdin and stdout
  *
  * Tools: "echo" answers with a text of ${bytes} (43 when left out); "stream" with ${parts} progress notifications of ${bytes} each, and
- * then a result; "danger" is never called.
+ * then a result; "hold" begins its stream and never ends it; "danger" is never called.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,7 @@ static const char listed[] =
     "{\"tools\":[{\"name\":\"echo\",\"description\":\"echo\",\"inputSchema\":{\"type\":\"object\",\"properties\":"
     "{\"text\":{\"type\":\"string\"},\"bytes\":{\"type\":\"integer\"}},\"required\":[\"text\"]}},"
     "{\"name\":\"stream\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"parts\":{\"type\":\"integer\"},\"bytes\":{\"type\":\"integer\"}}}},"
+    "{\"name\":\"hold\",\"inputSchema\":{\"type\":\"object\",\"properties\":{}}},"
     "{\"name\":\"danger\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"what\":{\"type\":\"string\"}}}}],"
     "\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\"}";
 
@@ -106,7 +107,7 @@ static void
 stream_on(struct http_exchange *x)
 {
     struct streaming *s = http_exchange_data(x);
-    bool room = true;
+    bool room = s->parts > 0; /* not "hold" */
     while (room && s->part <= s->parts) {
         struct buf b = buf_make(PART_MAX + 8192);
         buf_puts(&b, "data: ");
@@ -115,7 +116,7 @@ stream_on(struct http_exchange *x)
         room = http_write(x, buf_bytes(&b));
         buf_free(&b);
     }
-    if (s->part > s->parts)
+    if (s->parts > 0 && s->part > s->parts)
         http_end(x);
 }
 
@@ -125,6 +126,17 @@ on_complete(struct http_exchange *x, struct bytes body)
     struct streaming *s = http_exchange_data(x);
     if (err_failed(rpc_read(http_exchange_arena(x), body, &s->message)) || s->message.id == NULL) {
         http_respond(x, 202, NULL, NULL, 0, (struct bytes){NULL, 0});
+        return;
+    }
+    if (names(&s->message, "hold")) {
+        struct buf b = buf_make(8192);
+        buf_puts(&b, "data: ");
+        put_part(&b, &s->message, 0, 1, 40);
+        buf_puts(&b, "\n\n");
+        http_start(x, 200, "text/event-stream", NULL, 0);
+        http_write(x, buf_bytes(&b));
+        buf_free(&b);
+        s->part = 1;
         return;
     }
     if (names(&s->message, "stream")) {
