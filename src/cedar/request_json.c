@@ -50,7 +50,7 @@ read_parts(struct arena *a, const struct json *v, struct request_parts *parts, s
 }
 
 bool
-request_read(struct arena *a, struct cedar_str text, struct request_parts *out, struct cedar_error *error)
+request_whole(struct arena *a, struct cedar_str text, struct request_parts *out, struct cedar_error *error)
 {
     struct json *v;
     out->context = NULL;
@@ -63,7 +63,7 @@ cedar_decide_json(const struct cedar_engine *e, struct cedar_str text, const str
 {
     struct request_parts parts;
     *answer = (struct cedar_answer){.permits = NULL};
-    if (!request_quick(&scratch->a, text, &parts) && !request_read(&scratch->a, text, &parts, error))
+    if (!request_quick(&scratch->a, text, &parts) && !request_whole(&scratch->a, text, &parts, error))
         return false;
     struct cedar_request request = {parts.uid[0], parts.uid[1], parts.uid[2], parts.context};
     return cedar_decide(e, &request, options, scratch, answer) || error_memory(error);

@@ -15,7 +15,7 @@ struct request_parts {
 
 /* request_quick(a, text, out): false: not plain, or memory ran out; what ${a} got stays. */
 bool request_quick(struct arena *a, struct cedar_str text, struct request_parts *out);
-/* request_read(a, text, out, error): the reader that knows everything. */
-bool request_read(struct arena *a, struct cedar_str text, struct request_parts *out, struct cedar_error *error);
+/* request_whole(a, text, out, error): the reader that knows everything. */
+bool request_whole(struct arena *a, struct cedar_str text, struct request_parts *out, struct cedar_error *error);
 
 #endif

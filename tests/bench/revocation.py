@@ -5,15 +5,15 @@ everything, 100 times. What is measured is the time from asking until the last b
 of others may be cut by the revocation of one. revocation.py BUILD_FOLDER; $BENCH_RUNS (100).
 """
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../real"))
-from house import IS_ROOT, Endpoint, House, free_port
+from house import IS_ROOT, Endpoint, House, Refused, free_port
 
 RUNS = int(os.environ.get("BENCH_RUNS", "100"))
 AGENTS, WRITS, STREAMS, CALLS = 4, 10, 25, 200
@@ -51,31 +51,38 @@ class Streams:
         return int(lines[-1]) if lines and lines[-2] == "open" else 0
 
 
-class Caller(threading.Thread):
-    """The fifth agent: CALLS a second, each of which must be allowed, but while everything is revoked."""
+class Caller:
+    """The fifth agent: CALLS a second, each of which must be allowed, but while everything is revoked. A process: it takes its agent's user id."""
 
     def __init__(self, house):
-        super().__init__(daemon=True)
-        self.house, self.made, self.refused, self.may_fail, self.stop = house, 0, 0, False, False
+        self.house, self.made, self.refused, self.stop = house, multiprocessing.Value("q"), multiprocessing.Value("q"), multiprocessing.Event()
+        self.process = multiprocessing.Process(target=self.run, daemon=True)
+        self.process.start()
+
+    def endpoint(self):
+        while not self.stop.is_set():
+            try:
+                return Endpoint(self.house, "bystander", "work", BYSTANDER, confined=True, confinement="benchmark")
+            except Refused:
+                time.sleep(0.01)
 
     def run(self):
-        e = Endpoint(self.house, "bystander", "work", BYSTANDER, confined=True, confinement="benchmark")
-        began, n = time.monotonic(), 0
-        while not self.stop:
+        e, began, n = self.endpoint(), time.monotonic(), 0
+        while not self.stop.is_set():
             answer, n = e.call("calm", "echo", text="hello"), n + 1
             if "result" in answer:
-                self.made += 1
+                self.made.value += 1
             else:
-                self.refused += 1
+                self.refused.value += 1
                 e.close()
-                while not self.stop:
-                    try:
-                        e = Endpoint(self.house, "bystander", "work", BYSTANDER, confined=True, confinement="benchmark")
-                        break
-                    except Exception:
-                        time.sleep(0.01)
+                e = self.endpoint()
             time.sleep(max(0, began + n / CALLS - time.monotonic()))
-        e.close()
+        if e:
+            e.close()
+
+    def close(self):
+        self.stop.set()
+        self.process.join()
 
 
 def quantiles(name, times):
@@ -146,7 +153,6 @@ def main():
         requests = [write_request(folder, i) for i in range(AGENTS)]
         make = lambda i: Streams(h, program, requests[i], i)
         caller = Caller(h)
-        caller.start()
         groups = [make(i) for i in range(AGENTS)]
         one, one_answer, lost = [], [], 0
         for _ in range(RUNS):
@@ -155,7 +161,7 @@ def main():
             groups[0].close()
             restore(h, "agent0")
             groups[0] = make(0)
-        refused, made = caller.refused, caller.made
+        refused, made = caller.refused.value, caller.made.value
         open_still = sum(g.close() for g in groups[1:])
         groups[0].close()
         every, every_answer = [], []
@@ -166,8 +172,7 @@ def main():
             for g in groups:
                 g.close()
             restore(h, None)
-        caller.stop = True
-        caller.join()
+        caller.close()
         print(f"{AGENTS * WRITS * STREAMS} streams under {AGENTS * WRITS} writs, {CALLS} calls/s; milliseconds")
         print(f"{'':28} {'runs':>5} {'p50':>9} {'p99':>9} {'max':>9}")
         quantiles("one agent: last byte", one)

@@ -19,7 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct request_parts quick, full;
     struct cedar_error error;
     if (request_quick(&a, text, &quick)) {
-        CHECK(request_read(&a, text, &full, &error));
+        CHECK(request_whole(&a, text, &full, &error));
         for (int i = 0; i < 3; i++)
             CHECK(uid_eq(&quick.uid[i], &full.uid[i]));
         CHECK((quick.context == NULL) == (full.context == NULL));

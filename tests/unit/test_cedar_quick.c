@@ -186,7 +186,7 @@ agree(const char *text, bool must)
     bool read = request_quick(&a, str(text), &quick);
     if (must && !read)
         fail_msg("not plain: %s", text);
-    if (read && !request_read(&a, str(text), &full, &e))
+    if (read && !request_whole(&a, str(text), &full, &e))
         fail_msg("%s, but the quick reader takes %s", e.text, text);
     for (int i = 0; read && i < 3; i++)
         assert_true(uid_eq(&quick.uid[i], &full.uid[i]));
