@@ -24,7 +24,6 @@ core libuv1-dev event loop, processes, timers
 core libssl-dev TLS, signatures, hashes
 core libsqlite3-dev the embedded store
 core libfyaml-dev reads the estate's YAML
-core libvectorscan-dev matches the rules for secrets and data
 core libcmocka-dev unit tests
 core python3 build helpers and the demo's driver
 node g++ compiles the SQLite binding of the demo's database server
@@ -40,6 +39,7 @@ END
         echo "format python3-venv a folder of their own for Python packages"
     fi
     local n
+    echo "core $(pattern_library) matches the rules for secrets and data"
     n=$(clang_version)
     echo "clang clang-$n compiles fuzz targets, and tests with ThreadSanitizer"
     echo "clang libclang-rt-$n-dev its sanitizers"
@@ -56,6 +56,18 @@ clang_version() {
         fi
     done
     echo 19
+}
+
+# Vectorscan, or Hyperscan, from which it comes: Ubuntu 24.04 has only that (x86_64). One interface, one pkg-config name.
+pattern_library() {
+    local name
+    for name in libvectorscan-dev libhyperscan-dev; do
+        if installed "$name" || apt-cache show "$name" >/dev/null 2>&1; then
+            echo $name
+            return
+        fi
+    done
+    echo libvectorscan-dev
 }
 
 installed() {
@@ -81,7 +93,7 @@ apt_install() {
         done)"
         return 0
     }
-    case $wanted in *" clang "*) refresh_lists ;; esac
+    refresh_lists
     while read -r group name why; do
         case $wanted in *" $group "*) ;; *) continue ;; esac
         if ! installed "$name" && [[ " ${missing[*]} " != *" $name "* ]]; then
@@ -98,9 +110,9 @@ apt_install() {
     }
 }
 
-# Without package lists the newest clang cannot be chosen.
+# Without package lists it cannot be told which packages this distribution has.
 refresh_lists() {
-    [ -n "$(clang_found)" ] || apt-cache show clang-19 >/dev/null 2>&1 || apt-cache show clang-18 >/dev/null 2>&1 ||
+    pkg-config --exists libhs 2>/dev/null && [ -n "$(clang_found)" ] || apt-cache show libuv1-dev >/dev/null 2>&1 ||
         as_root apt-get -q update >/dev/null || say "apt-get update had errors; going on with the lists there are"
 }
 

@@ -61,7 +61,7 @@ readable(unsigned i)
     char buffer[65536];
     struct timespec t;
     ssize_t n = read(fds[i], buffer, sizeof buffer);
-    if (n > 0) {
+    if (n > 0 && !(streams[i].begun && n >= 5 && memcmp(buffer + n - 5, "0\r\n\r\n", 5) == 0)) { /* the last chunk ends it, too */
         if (!streams[i].begun && memmem(buffer, (size_t)n, "data: ", 6)) {
             streams[i].begun = true;
             if (++n_begun == n_streams)
