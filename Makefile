@@ -10,10 +10,10 @@ N ?= 1000000
 SEED ?= 1
 SETS ?= 4
 
-.PHONY: help build demo test check bench bench-mcp bench-cedar conformance conformance-client install format asan tsan fuzz peers cedar-diff cedar-sets cedar-corpus cedar-coverage soak clean
+.PHONY: help build demo test check bench bench-mcp bench-revocation bench-federation bench-cedar conformance conformance-client install format asan tsan fuzz peers cedar-diff cedar-sets cedar-corpus cedar-coverage soak clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 demo: ## two agents get a task, use it, are refused what is outside it, and lose it (KEEP=1: leaves the server up)
 	@scripts/demo.sh
@@ -35,6 +35,12 @@ bench: ## CPU time per proxied call, beside nginx as a plain proxy; memory
 
 bench-mcp: ## the same beside npm's MCP proxies and ToolHive; results of 1 KB, 100 KB, a stream of 10 MB
 	@scripts/bench-mcp.sh
+
+bench-revocation: ## a thousand open streams: from asking to the last byte, one agent and everything, 100 times each
+	@scripts/bench.sh revocation
+
+bench-federation: ## lists over ten servers behind one address, one of them dead
+	@scripts/bench.sh federation
 
 bench-cedar: ## CPU time per Cedar decision, beside the official engine (Rust) and cedar-go
 	@scripts/bench-cedar.sh

@@ -283,9 +283,10 @@ def main():
     stub_program, stub_port = os.path.join(os.path.abspath(options.build), "tests/bench/bench_stub"), free_port()
     stub = subprocess.Popen([stub_program, f"127.0.0.1:{stub_port}"])
     await_port(stub_port)
-    paths = [Path("direct", f"http://127.0.0.1:{stub_port}/mcp", [stub.pid]), start_nginx(folder, stub_port)]
-    h = start_house(stub_port, stub_program)
+    paths, h = [Path("direct", f"http://127.0.0.1:{stub_port}/mcp", [stub.pid])], None
     try:
+        paths.append(start_nginx(folder, stub_port))
+        h = start_house(stub_port, stub_program)
         pids = [h.process.pid]
         idle = rss(pids)
         bytes_per_writ(h, 20)  # what the first ones allocate for all
@@ -307,7 +308,8 @@ def main():
             path.stop()
         stub.kill()
         stub.wait()
-        h.close()
+        if h:
+            h.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -5,6 +5,7 @@ everything, 100 times. What is measured is the time from asking until the last b
 of others may be cut by the revocation of one. revocation.py BUILD_FOLDER; $BENCH_RUNS (100).
 """
 import json
+import math
 import multiprocessing
 import os
 import subprocess
@@ -87,7 +88,7 @@ class Caller:
 
 def quantiles(name, times):
     times = sorted(t / 1e6 for t in times)
-    pick = lambda q: times[min(len(times) - 1, int(q * len(times)))]
+    pick = lambda q: times[max(0, math.ceil(q * len(times)) - 1)]
     print(f"{name:28} {len(times):5} {pick(0.5):9.2f} {pick(0.99):9.2f} {times[-1]:9.2f}")
 
 
