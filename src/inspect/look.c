@@ -213,8 +213,11 @@ inspect_json(const struct inspect *in, struct inspect_room *r, const struct insp
     if (r->incomplete) {
         out->incomplete = true;
         snprintf(out->why, sizeof out->why, "%s", r->incomplete);
-        if (in && in->settings.beyond > out->action)
-            out->action = in->settings.beyond;
+        enum found_action beyond = in ? in->settings.beyond : FOUND_NOTE;
+        if (sealed_count(ask->sealed) > 0) /* law 5: what the server was given may stand where nobody looked */
+            beyond = FOUND_REFUSE;
+        if (beyond > out->action)
+            out->action = beyond;
     }
     if (out->action != FOUND_REFUSE && any_to_redact(r))
         redact(r, value, a, out);

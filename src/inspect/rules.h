@@ -98,8 +98,8 @@ bool rule_hit(const struct inspect *in, const struct rule *r, struct regex_room 
 
 struct bytes inspect_builtin(void); /* builtin.toml */
 
-/* sealed.c: fn for each place of a value in ${text}. */
-void sealed_search(const struct sealed *s, struct bytes text, void (*fn)(size_t from, size_t to, size_t value, void *ctx), void *ctx);
+/* sealed.c: fn for each place of a value in ${text}. False: without memory, for them now or for a value when it came; nothing was looked for. */
+bool sealed_search(const struct sealed *s, struct bytes text, void (*fn)(size_t from, size_t to, size_t value, void *ctx), void *ctx);
 const char *sealed_value_name(const struct sealed *s, size_t value);
 
 #endif

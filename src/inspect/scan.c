@@ -203,6 +203,6 @@ scan_text(struct inspect_room *r, struct bytes text, enum sighting_how how)
         if (hs_reset_stream(r->stream, 0, r->scratch, r->budget ? on_trigger : NULL, &s) != HS_SUCCESS)
             r->incomplete = "the matcher failed";
     }
-    if (r->ask->sealed)
-        sealed_search(r->ask->sealed, text, on_sealed, &s);
+    if (r->ask->sealed && !sealed_search(r->ask->sealed, text, on_sealed, &s))
+        r->incomplete = "no memory to look for sealed values";
 }

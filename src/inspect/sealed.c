@@ -21,7 +21,7 @@ struct sealed {
     char names[VALUES_MAX][65];
     size_t added, slot, n, shortest; /* values so far; where the one at hand is kept */
     struct needle needles[NEEDLES_MAX];
-    bool built;
+    bool built, failed; /* failed: something that must not pass cannot be looked for */
     uint8_t *shift;           /* how far the text may be moved on, by its last block */
     struct needle **by_block; /* those that end their first ${shortest} bytes in it; hashed to BLOCKS */
 };
@@ -194,6 +194,7 @@ sealed_add(struct sealed *s, const char *name, struct bytes value)
     s->built = false;
     bool ok = add_needle(s, value) && add_base64(s, value, false) && add_base64(s, value, true) && add_percent(s, value, false) &&
               add_percent(s, value, true) && add_hex(s, value) && add_json(s, value);
+    s->failed |= !ok;
     return ok;
 }
 
@@ -246,12 +247,14 @@ stands_at(const struct needle *x, struct bytes text, size_t at)
     return true;
 }
 
-void
+bool
 sealed_search(const struct sealed *sealed, struct bytes text, void (*fn)(size_t from, size_t to, size_t value, void *ctx), void *ctx)
 {
     struct sealed *s = (struct sealed *)(uintptr_t)sealed; /* its tables are made at the first search, in the one thread that has it */
-    if (s == NULL || s->n == 0 || !build(s))
-        return;
+    if (s == NULL || (s->n == 0 && !s->failed))
+        return true;
+    if (s->failed || !build(s))
+        return false;
     for (size_t i = s->shortest; i <= text.n;) {
         uint8_t last[2] = {low(text.at[i - 2]), low(text.at[i - 1])};
         size_t far = s->shift[block(last)];
@@ -264,4 +267,5 @@ sealed_search(const struct sealed *sealed, struct bytes text, void (*fn)(size_t 
                 fn(i - s->shortest, i - s->shortest + x->text.n, x->value, ctx);
         i++;
     }
+    return true;
 }

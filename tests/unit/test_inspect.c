@@ -455,6 +455,12 @@ what_cannot_be_looked_at_is_never_passed_in_silence(void **state)
     look_at(in, INSPECT_RESULTS, NULL, NULL, json);
     assert_true(look.out.incomplete);
     assert_int_equal(look.out.action, FOUND_NOTE);
+    struct sealed *given = sealed_make(); /* the server could put what it was given behind the bound */
+    assert_true(sealed_add(given, "db", BYTES("hunter2/hunter2")));
+    look_at(in, INSPECT_RESULTS, given, NULL, json);
+    assert_true(look.out.incomplete);
+    assert_int_equal(look.out.action, FOUND_REFUSE);
+    sealed_free(given);
     inspect_unref(in);
     free(json);
     json = repeated("[\"", GITHUB " ", 20000, "\"]"); /* more findings than are kept */

@@ -146,7 +146,7 @@ status_of(const struct down *d, struct bytes message)
     return status;
 }
 
-/* ${v} NULL: its client has gone for now, and may come back for it. */
+/* ${v} NULL: its client has gone, and may come back for it. */
 static void
 send_event(struct visit *v, struct down *d, struct bytes message)
 {
