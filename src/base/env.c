@@ -1,4 +1,5 @@
 #include "base/env.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -182,4 +183,14 @@ env_time_parse(struct bytes b, int64_t *ms)
         return false; /* 30 February */
     *ms = (int64_t)s * 1000 + fraction;
     return true;
+}
+
+void
+env_member_time(struct buf *b, const char *key, int64_t ms)
+{
+    char text[ENV_TIME_MAX];
+    if (ms == 0)
+        return;
+    env_time_text(ms, text);
+    json_member_str(b, key, text);
 }

@@ -29,6 +29,8 @@ struct err env_id(struct env *env, const char *prefix, char out[ENV_ID_MAX]) MUS
 /* env_time_text(ms, out): RFC 3339 in UTC with milliseconds, "2026-11-23T20:48:20.123Z". env_time_parse: that form, fraction optional. */
 #define ENV_TIME_MAX 32
 void env_time_text(int64_t ms, char out[ENV_TIME_MAX]);
+/* env_member_time(b, key, ms): that text as the next member of a JSON object; 0 is no time, and no member. */
+void env_member_time(struct buf *b, const char *key, int64_t ms);
 bool env_time_parse(struct bytes text, int64_t *ms);
 
 #endif

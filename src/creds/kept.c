@@ -92,16 +92,6 @@ kept_open(struct seat *s, const char *ticket, struct secret *refresh, struct pla
 /* ------------------------------------------------------------------------------------------------------------------- facts */
 
 static void
-put_time(struct buf *b, const char *key, int64_t ms)
-{
-    char text[ENV_TIME_MAX];
-    if (ms == 0)
-        return;
-    env_time_text(ms, text);
-    json_member_str(b, key, text);
-}
-
-static void
 put_facts(const struct seat *s, struct buf *b)
 {
     json_open(b, '{');
@@ -112,9 +102,9 @@ put_facts(const struct seat *s, struct buf *b)
     json_member_str(b, "scope", s->scope);
     json_member_str(b, "by", s->by);
     json_member_bool(b, "renewable", s->has_refresh);
-    put_time(b, "connected_at", s->connected_ms);
-    put_time(b, "refreshed_at", s->refreshed_ms);
-    put_time(b, "failing_since", s->failing_ms);
+    env_member_time(b, "connected_at", s->connected_ms);
+    env_member_time(b, "refreshed_at", s->refreshed_ms);
+    env_member_time(b, "failing_since", s->failing_ms);
     if (s->error[0])
         json_member_str(b, "error", s->error);
     json_close(b, '}');

@@ -2,16 +2,6 @@
 #include "writ/table.h"
 #include "writ/writ.h"
 
-static void
-member_time(struct buf *b, const char *key, int64_t ms)
-{
-    char text[ENV_TIME_MAX];
-    if (ms == 0)
-        return;
-    env_time_text(ms, text);
-    json_member_str(b, key, text);
-}
-
 /* (locked) */
 static void
 put_writ(const struct writ *writ, struct buf *b)
@@ -36,14 +26,14 @@ put_writ(const struct writ *writ, struct buf *b)
     json_member_str(b, "confinement", writ->confinement[0] ? writ->confinement : "unconfined");
     json_member_str(b, "seen", sensitivity_names[writ->instance->seen.level]);
     json_member_bool(b, "seen_untrusted", writ->instance->seen.untrusted);
-    member_time(b, "opened", writ->opened_ms);
-    member_time(b, "expires", writ->expires_ms);
-    member_time(b, "last_use", writ->last_use_ms);
+    env_member_time(b, "opened", writ->opened_ms);
+    env_member_time(b, "expires", writ->expires_ms);
+    env_member_time(b, "last_use", writ->last_use_ms);
     json_member_int(b, "calls", (int64_t)writ->calls);
     json_member_int(b, "refused", (int64_t)writ->refused);
     json_member_str(b, "estate", writ->opened_under->version);
     if (writ->state >= WRIT_COMPLETED) {
-        member_time(b, "ended", writ->ended_ms);
+        env_member_time(b, "ended", writ->ended_ms);
         json_member_str(b, "ended_why", writ->ended_why);
         json_member_str(b, "ended_by", writ->ended_by);
         json_member_bool(b, "durable", !writ->unsaved);
@@ -88,7 +78,7 @@ writs_blocks_json(struct writs *w, struct buf *b)
         json_member_str(b, "id", k->id);
         json_member_str(b, "why", k->why);
         json_member_str(b, "by", k->by);
-        member_time(b, "since", k->since_ms);
+        env_member_time(b, "since", k->since_ms);
         json_close(b, '}');
     }
     pthread_mutex_unlock(&w->lock);
