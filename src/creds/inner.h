@@ -62,9 +62,6 @@ void doors_sweep(struct creds *c);
 void doors_shut(struct creds *c);
 /* door_url(o, url): may this address, learned from elsewhere, be asked? https only, or http on a loopback that was declared. */
 struct err door_url(const struct door *o, const char *url) MUST_USE;
-/* address_kind(a): what sort of place it is. */
-enum address_kind { ADDRESS_PUBLIC, ADDRESS_PRIVATE, ADDRESS_LOOPBACK, ADDRESS_NEVER };
-enum address_kind address_kind(const uint8_t address[16]);
 
 /* ---------------------------------------------------------------------------------------------------------------- fetching */
 

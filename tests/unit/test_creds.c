@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "creds/inner.h"
+#include "net/place.h"
 
 static void
 challenges_are_read(void **state)
@@ -68,13 +69,13 @@ a_resource_covers_what_is_below_it(void **state)
     assert_false(url_covers("https://a.example:444/mcp", "https://a.example/mcp"));
 }
 
-static enum address_kind
+static enum net_place
 kind_of(const char *text)
 {
     uint8_t at[16] = {[10] = 0xff, [11] = 0xff};
     if (inet_pton(AF_INET, text, at + 12) != 1)
         assert_int_equal(inet_pton(AF_INET6, text, at), 1);
-    return address_kind(at);
+    return net_place(at);
 }
 
 static void
@@ -98,16 +99,16 @@ addresses_are_told_apart(void **state)
     static const char *const public[] = {"1.1.1.1", "172.15.0.1", "172.32.0.1", "100.63.0.1", "2606:4700::1111", "192.0.1.1", "198.20.0.1"};
     (void)state;
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-        if (kind_of(never[i]) != ADDRESS_NEVER)
+        if (kind_of(never[i]) != NET_NEVER)
             fail_msg("%s", never[i]);
     for (size_t i = 0; i < sizeof private / sizeof *private; i++)
-        if (kind_of(private[i]) != ADDRESS_PRIVATE)
+        if (kind_of(private[i]) != NET_PRIVATE)
             fail_msg("%s", private[i]);
     for (size_t i = 0; i < sizeof loopback / sizeof *loopback; i++)
-        if (kind_of(loopback[i]) != ADDRESS_LOOPBACK)
+        if (kind_of(loopback[i]) != NET_LOOPBACK)
             fail_msg("%s", loopback[i]);
     for (size_t i = 0; i < sizeof public / sizeof *public; i++)
-        if (kind_of(public[i]) != ADDRESS_PUBLIC)
+        if (kind_of(public[i]) != NET_PUBLIC)
             fail_msg("%s", public[i]);
 }
 
