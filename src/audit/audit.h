@@ -42,6 +42,7 @@ enum audit_kind {
     AUDIT_SERVER,    /* start, stop, upstream process started or ended */
     AUDIT_PIN,       /* what a server offers is not as it was pinned: held back, let go */
     AUDIT_FINDING,   /* what inspection found in a result, a notification, or of Writ's own tokens anywhere */
+    AUDIT_REFUSAL,   /* refused before there was a call to decide */
 };
 const char *audit_kind_name(enum audit_kind kind);
 

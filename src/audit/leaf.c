@@ -8,7 +8,7 @@
 static const char *const kinds[] = {
     [AUDIT_ESTATE] = "estate", [AUDIT_WRIT] = "writ",           [AUDIT_DECISION] = "decision",     [AUDIT_OUTCOME] = "outcome",
     [AUDIT_SECRET] = "secret", [AUDIT_PRIVILEGE] = "privilege", [AUDIT_REVOCATION] = "revocation", [AUDIT_SERVER] = "server",
-    [AUDIT_PIN] = "pin",       [AUDIT_FINDING] = "finding",
+    [AUDIT_PIN] = "pin",       [AUDIT_FINDING] = "finding",     [AUDIT_REFUSAL] = "refusal",
 };
 
 const char *

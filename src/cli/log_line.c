@@ -25,6 +25,7 @@ static const struct form {
     {"pin", NULL, "{state} {destination}: {item}[ {name}] {change}[ from {from}][ (seen by {agent}, {writ})]"},
     {"finding", "token", "{event} in {direction}[ {agent}][ {destination}]: {writ} is revoked"},
     {"finding", NULL, "{action} in {direction}[ {method}][ {destination}]: {what}[; incomplete: {incomplete}][ ({call}, {writ})]"},
+    {"refusal", NULL, "{what}[ {agent}][ {destination}]: {why}[; {count} times by now][ (call {call})][ ({writ})]"},
     {"server", NULL, "{event}[ {destination}][ version {version}][ pid {pid}][ exit {exit}][ signal {signal}][ ({writ})]"},
 };
 
@@ -82,7 +83,8 @@ static enum tone
 tone_of(const struct json *leaf)
 {
     struct bytes decision = json_text(leaf, "decision"), kind = json_text(leaf, "kind"), state = json_text(leaf, "state");
-    if (bytes_is(decision, "deny") || bytes_is(kind, "revocation") || bytes_is(state, "revoked") || bytes_is(state, "refused"))
+    if (bytes_is(decision, "deny") || bytes_is(kind, "refusal") || bytes_is(kind, "revocation") || bytes_is(state, "revoked") ||
+        bytes_is(state, "refused"))
         return TONE_BAD;
     if (bytes_is(decision, "step_up") || bytes_is(decision, "defer") || bytes_is(kind, "privilege") || bytes_is(kind, "finding") ||
         json_get(leaf, "observed"))

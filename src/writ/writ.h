@@ -41,6 +41,8 @@ struct instance {
     struct seen seen;
 };
 
+#define WRIT_TURNED_AWAY 12
+
 struct writ {
     struct writ *next; /* in its bucket */
     struct tally *tally; /* of its agent, once it is in the table */
@@ -67,6 +69,7 @@ struct writ {
     int64_t version; /* of its record in the store; 0: not there yet */
     bool unsaved;    /* the end is not durable yet: retried until it is */
     struct running *effects; /* loop's thread only */
+    uint16_t turned_away[WRIT_TURNED_AWAY]; /* so too: by kind, what the gate refused that was no call (gate/mcp/refusal.h) */
 };
 
 struct writs;

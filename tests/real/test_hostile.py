@@ -809,7 +809,14 @@ class TestLines:
 # -------------------------------------------------------------------------------------------------------------------- bad servers
 
 
+def failures(place, destination):
+    """What is on record of a server that failed or may not be used: outcomes, refusals of it, decisions against its tools."""
+    return [r["leaf"] for r in place.house.records(destination=destination)
+            if r["leaf"]["kind"] == "refusal" or r["leaf"].get("status", "ok") != "ok" or r["leaf"].get("decision") == "deny"]
+
+
 def check_bad(place, destination, kind, text):
+    before = len(failures(place, destination))
     t = Talk(place, destination)
     try:
         t.i = 0
@@ -821,6 +828,10 @@ def check_bad(place, destination, kind, text):
             assert "result" in m and not m["result"].get("isError") and text in m["result"]["content"][0]["text"], m
         elif kind == "error":
             assert "error" in m and m["error"]["message"] and text in m["error"]["message"], m
+            end = time.monotonic() + DEADLINE
+            while len(failures(place, destination)) <= before:
+                assert time.monotonic() < end, "it is not on record: " + json.dumps(m)
+                time.sleep(0.02)
         return m
     finally:
         t.close()

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/refusal.h"
 
 #define ROUNDS_MAX 16 /* in which one call may ask */
 #define ASKED_MAX 16  /* at once */
@@ -453,12 +453,17 @@ asks_answered(struct session *s, const struct rpc *m)
     struct back *b = s->backs;
     while (b && !(json_is(m->id, JSON_INT) && m->id->number == b->id))
         b = b->next;
-    if (b == NULL)
-        return; /* withdrawn meanwhile, or never asked */
+    if (b == NULL) { /* withdrawn meanwhile, or never asked */
+        refusal_of(s, NULL, REFUSED_ANSWER, "nothing was asked under this id, or it was withdrawn");
+        return;
+    }
     struct down *d = b->down ? down_ref(b->down) : NULL;
     struct bytes key = b->key;
-    if (key.at == NULL && s->link)
-        link_respond(s->link, m, buf_bytes(&b->upstream_id));
+    if (key.at == NULL && s->link) {
+        struct err held = look_down(s, s->link, m->root, BYTES("answer"));
+        call_answered(s, d, err_failed(held) ? BYTES("\"[redacted]\"") : (m->result ? m->result : m->error)->raw);
+        link_respond_looked(s->link, m, buf_bytes(&b->upstream_id), held);
+    }
     back_free(s, b);
     if (d) {
         down_go_on(d);

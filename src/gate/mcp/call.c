@@ -7,14 +7,19 @@
 static bool prepare(struct down *d);
 
 static void
-put_who(struct buf *m, const struct down *d)
+put_session(struct buf *m, const struct session *s)
 {
-    const struct session *s = d->session;
-    json_member_str(m, "call", d->call);
     json_member_str(m, "writ", s->writ->id);
     json_member_str(m, "agent", s->writ->agent->id);
     json_member_str(m, "instance", s->writ->instance->id);
     json_member_str(m, "destination", s->destination);
+}
+
+static void
+put_who(struct buf *m, const struct down *d)
+{
+    json_member_str(m, "call", d->call);
+    put_session(m, d->session);
 }
 
 static void
@@ -207,17 +212,19 @@ send_on(struct down *d)
         down_deadline(d, d->destination->call_timeout_ms);
 }
 
-static void
-record_answers(struct down *d)
+void
+call_answered(struct session *s, const struct down *d, struct bytes answers)
 {
     struct buf m = buf_make(4096);
-    put_who(&m, d);
+    if (d && d->call[0])
+        json_member_str(&m, "call", d->call);
+    put_session(&m, s);
     json_member_str(&m, "decision", "answered");
-    json_member_text(&m, "tool", bytes_sub(json_text(d->rpc.params, "name"), 0, 200));
+    json_member_text(&m, "tool", d ? bytes_sub(json_text(d->rpc.params, "name"), 0, 200) : (struct bytes){NULL, 0});
     struct audit_event event = {.kind = AUDIT_DECISION, .members = buf_bytes(&m)};
-    event.said[0] = (struct audit_said){"input_responses", d->more};
+    event.said[0] = (struct audit_said){"input_responses", answers};
     event.n_said = 1;
-    struct err e = audit_append(d->session->gate->config.audit, &event, false, NULL, NULL);
+    struct err e = audit_append(s->gate->config.audit, &event, false, NULL, NULL);
     (void)e; /* writ_alive refuses what follows when the log is down */
     buf_free(&m);
 }
@@ -225,7 +232,7 @@ record_answers(struct down *d)
 void
 call_again(struct down *d)
 {
-    record_answers(d);
+    call_answered(d->session, d, d->more);
     if (d->session->link && !link_tool_verified(d->session->link, d->tool)) {
         call_over(d, "not_sent", 0);
         down_fail(d, err_make(E_PIN, "the tool is not as it was pinned; a person must look at the change"));

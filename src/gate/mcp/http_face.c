@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "gate/mcp/headers.h"
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/refusal.h"
 
 #define PRIME_MS 1000
 #define BEAT_MS 25000
@@ -47,6 +47,16 @@ answer_rpc(struct http_exchange *x, int status, struct bytes id, int code, const
     rpc_put_error(&b, id, code, text, data);
     http_respond(x, status, "application/json", NULL, 0, buf_bytes(&b));
     buf_free(&b);
+}
+
+/* answer_refusal: an error that is on record. */
+static void
+answer_refusal(struct visit *v, enum refusal_kind kind, int status, struct bytes id, int code, const char *text)
+{
+    struct endpoint *e = v->endpoint;
+    struct refusal r = {kind, e->writ, v->destination, NULL, text};
+    refusal_record(e->gate, &r);
+    answer_rpc(v->x, status, id, code, text, (struct bytes){NULL, 0});
 }
 
 static const struct http_header no_buffering[] = {{{(const uint8_t *)"Cache-Control", 13}, {(const uint8_t *)"no-cache, no-transform", 22}},
@@ -334,12 +344,12 @@ take_modern(struct visit *v, struct rpc *m)
     const struct json *version = rpc_meta(m, META_VERSION);
     struct bytes said = http_header(&r->headers, "mcp-protocol-version"), id = m->id ? m->id->raw : (struct bytes){NULL, 0};
     if (m->kind == RPC_REQUEST && (!json_is(version, JSON_STRING) || rpc_meta(m, META_CAPABILITIES) == NULL)) {
-        answer_rpc(v->x, 400, id, RPC_INVALID_PARAMS, "_meta needs " META_VERSION " and " META_CAPABILITIES, (struct bytes){NULL, 0});
+        answer_refusal(v, REFUSED_MESSAGE, 400, id, RPC_INVALID_PARAMS, "_meta needs " META_VERSION " and " META_CAPABILITIES);
         return;
     }
     struct err e = m->kind == RPC_REQUEST ? headers_check(m, &r->headers, called_tool(v, m)) : err_ok();
     if (err_failed(e)) {
-        answer_rpc(v->x, 400, id, RPC_HEADER_MISMATCH, e.text, (struct bytes){NULL, 0});
+        answer_refusal(v, REFUSED_HEADERS, 400, id, RPC_HEADER_MISMATCH, e.text);
         return;
     }
     if (!bytes_is(said, MODERN_VERSION)) {
@@ -394,7 +404,7 @@ take_legacy(struct visit *v, struct rpc *m)
     }
     s = find_session(v->endpoint, v->destination, ERA_LEGACY, id);
     if (s == NULL) {
-        answer_rpc(v->x, 404, m->id ? m->id->raw : none, RPC_INVALID_REQUEST, "the session is over; start anew with initialize", none);
+        answer_refusal(v, REFUSED_SESSION, 404, m->id ? m->id->raw : none, RPC_INVALID_REQUEST, "the session is over; start anew with initialize");
     } else if (m->kind == RPC_REQUEST) {
         take_request(v, s, m);
     } else {
@@ -414,7 +424,7 @@ on_complete(struct http_exchange *x, struct bytes body)
     struct err e = copy.at ? rpc_read(&v->arena, copy, &m) : err_make(E_MEMORY, "no memory for a request");
     if (err_failed(e)) {
         int code = e.code == E_JSON ? RPC_PARSE : RPC_INVALID_REQUEST;
-        answer_rpc(x, e.code == E_LIMIT ? 413 : 400, (struct bytes){NULL, 0}, code, e.text, (struct bytes){NULL, 0});
+        answer_refusal(v, REFUSED_MESSAGE, e.code == E_LIMIT ? 413 : 400, (struct bytes){NULL, 0}, code, e.text);
         return;
     }
     bool modern = rpc_meta(&m, META_VERSION) || bytes_is(http_header(&r->headers, "mcp-protocol-version"), MODERN_VERSION);
@@ -487,6 +497,15 @@ stand(struct visit *v, struct session *s, uint64_t after)
     replay_give(s, 0, after, give, v);
 }
 
+/* A request for a stream, or its end, that names a session which is none of this address. */
+static void
+foreign_session(struct visit *v, const struct http_request *r)
+{
+    struct refusal refused = {REFUSED_SESSION, v->endpoint->writ, v->destination, NULL, "there is no such session here"};
+    if (http_header(&r->headers, "mcp-session-id").n)
+        refusal_record(v->endpoint->gate, &refused);
+}
+
 static void
 take_get(struct visit *v)
 {
@@ -498,6 +517,7 @@ take_get(struct visit *v)
     unsigned stream = 0;
     uint64_t after = UINT64_MAX - 1; /* nothing is replayed */
     if (s == NULL) {
+        foreign_session(v, r);
         http_respond(v->x, 405, NULL, &allow, 1, none);
         return;
     }
@@ -521,6 +541,8 @@ take_delete(struct visit *v)
     struct session *s = find_session(v->endpoint, v->destination, ERA_LEGACY, http_header(&r->headers, "mcp-session-id"));
     if (s)
         session_end(s, "the client ended the session");
+    else
+        foreign_session(v, r);
     http_respond(v->x, s ? 204 : 404, NULL, NULL, 0, (struct bytes){NULL, 0});
 }
 
@@ -581,6 +603,21 @@ has_destination(struct visit *v, struct bytes name)
     return name.n == 0 || estate_destination(v->endpoint->gate->snapshot->estate, v->destination); /* none: all of them */
 }
 
+/* Token passthrough (MCP security): what an agent sends as a credential is one for nobody; that it tried is on record. */
+static void
+note_credentials(struct visit *v, const struct http_request *r)
+{
+    static const char *const names[] = {"authorization", "proxy-authorization", "cookie", "x-api-key"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char why[80];
+        if (http_header_count(&r->headers, names[i]) == 0)
+            continue;
+        snprintf(why, sizeof why, "a header %s came from the agent; it is passed to nobody", names[i]);
+        struct refusal noted = {REFUSED_TOKEN, v->endpoint->writ, v->destination, NULL, why};
+        refusal_record(v->endpoint->gate, &noted);
+    }
+}
+
 static void
 take_mcp(struct visit *v, const struct http_request *r, struct bytes destination, struct http_on *on)
 {
@@ -594,6 +631,7 @@ take_mcp(struct visit *v, const struct http_request *r, struct bytes destination
             http_respond(v->x, 415, NULL, NULL, 0, (struct bytes){NULL, 0});
         else
             on->on_complete = on_complete;
+        note_credentials(v, r);
     } else if (bytes_is(r->method, "GET")) {
         take_get(v);
     } else if (bytes_is(r->method, "DELETE")) {
@@ -609,15 +647,22 @@ on_request(struct http_exchange *x, const struct http_request *r, struct http_on
 {
     struct endpoint *e = ctx;
     struct bytes rest;
+    enum refusal_kind kind = REFUSED_ORIGIN;
     struct visit *v = ARENA_NEW(http_exchange_arena(x), struct visit);
     on->on_ended = on_ended;
     http_exchange_set(x, v);
     struct err refused = v ? check_origin(r) : err_make(E_MEMORY, "no memory for a request");
-    if (!err_failed(refused))
+    if (!err_failed(refused)) {
+        kind = REFUSED_PEER;
         refused = check_peer(e, r);
-    if (!err_failed(refused) && !check_secret(e, r->path, &rest))
+    }
+    if (!err_failed(refused) && !check_secret(e, r->path, &rest)) {
+        kind = REFUSED_ADDRESS;
         refused = err_make(E_NOT_FOUND, "there is nothing at this address");
+    }
     if (err_failed(refused)) {
+        struct refusal noted = {kind, e->writ, "", NULL, refused.text};
+        refusal_record(e->gate, &noted);
         http_problem(x, refused);
         return;
     }

@@ -1,7 +1,7 @@
 /* The stdio form of MCP on a byte stream: one JSON-RPC message a line, both ways. The era is what the first request speaks. */
 #include <stdlib.h>
 
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/refusal.h"
 
 struct lines {
     unsigned refs;
@@ -65,6 +65,15 @@ say_error(struct lines *l, struct bytes id, int code, const char *text)
     rpc_put_error(&b, id, code, text, (struct bytes){NULL, 0});
     say(l, buf_bytes(&b));
     buf_free(&b);
+}
+
+/* An error that is on record: what came is no message. */
+static void
+say_refusal(struct lines *l, struct bytes id, int code, const char *text)
+{
+    struct refusal r = {REFUSED_MESSAGE, l->writ, l->destination, NULL, text};
+    refusal_record(l->gate, &r);
+    say_error(l, id, code, text);
 }
 
 static struct err
@@ -152,7 +161,7 @@ take_line(struct lines *l, struct bytes line)
     struct bytes copy = arena_copy(&a, line); /* the request may outlive the line */
     struct err e = copy.at ? rpc_read(&a, copy, &m) : (m = (struct rpc){0}, err_make(E_MEMORY, "no memory for a message"));
     if (err_failed(e))
-        say_error(l, usable_id(&m, e), e.code == E_JSON ? RPC_PARSE : RPC_INVALID_REQUEST, e.text);
+        say_refusal(l, usable_id(&m, e), e.code == E_JSON ? RPC_PARSE : RPC_INVALID_REQUEST, e.text);
     else if (m.kind != RPC_REQUEST) {
         if (l->session)
             session_note(l->session, &m);
@@ -195,7 +204,7 @@ lines_feed(struct lines *l, struct bytes part)
             break;
         part = bytes_sub(part, end + 1, part.n);
         if (l->overlong) {
-            say_error(l, (struct bytes){NULL, 0}, RPC_INVALID_REQUEST, "a message of more than 4 MiB");
+            say_refusal(l, (struct bytes){NULL, 0}, RPC_INVALID_REQUEST, "a message of more than 4 MiB");
             l->overlong = false;
             buf_free(&l->partial);
             continue;

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/refusal.h"
 
 #define START_MS 20000   /* a server must have answered initialize and tools/list by then */
 #define BACKOFF_FAILURES 3
@@ -220,10 +220,15 @@ link_notify(struct link *l, struct bytes method, struct bytes params)
 void
 link_respond(struct link *l, const struct rpc *response, struct bytes id)
 {
+    link_respond_looked(l, response, id, l->session ? look_down(l->session, l, response->root, BYTES("answer")) : err_ok());
+}
+
+void
+link_respond_looked(struct link *l, const struct rpc *response, struct bytes id, struct err held)
+{
     struct buf b = buf_make(MESSAGE_MAX + 1024);
-    struct err e = l->session ? look_down(l->session, l, response->root, BYTES("answer")) : err_ok();
-    if (err_failed(e))
-        rpc_put_error(&b, id, RPC_WRIT_REFUSED, e.text, (struct bytes){NULL, 0});
+    if (err_failed(held))
+        rpc_put_error(&b, id, RPC_WRIT_REFUSED, held.text, (struct bytes){NULL, 0});
     else
         rpc_put_again(&b, response, id);
     if (!b.failed && l->state == LINK_READY)
@@ -302,6 +307,7 @@ link_refused(struct link *l, struct pending *p, struct err e)
     if (own)
         own(l, NULL, e);
     if (d) {
+        refusal_of_server(l, d->call, e);
         call_over(d, "upstream_failed", 0);
         down_fail(d, e);
         down_unref(d);
@@ -369,6 +375,7 @@ link_died(struct link *l, struct err e)
         l->route->failed_ns = l->gate->config.env->mono_ns(l->gate->config.env);
         snprintf(l->route->last_error, sizeof l->route->last_error, "%.230s", e.text);
     }
+    refusal_of_server(l, NULL, e);
     link_start_died(l);
     if (l->watch_due)
         loop_cancel(l->watch_due);

@@ -105,8 +105,7 @@ items_answer(struct down *d, const struct rpc *answer, enum item_kind kind, cons
     for (const struct json *m = answer->result->child; m; m = m->next) {
         if (bytes_is(m->key, member) || bytes_is(m->key, "ttlMs") || bytes_is(m->key, "cacheScope") || bytes_is(m->key, "resultType"))
             continue;
-        json_key_bytes(&b, m->key);
-        buf_put(&b, m->raw);
+        result_member(&b, m);
     }
     json_key(&b, member);
     json_open(&b, '[');

@@ -279,6 +279,8 @@ void list_prompts_answer(struct down *d, const struct rpc *answer);
 void list_templates_answer(struct down *d, const struct rpc *answer);
 /* call_refuse(d, name, reason): refused because of a pin, and on record. */
 void call_refuse(struct down *d, struct bytes name, const char *reason);
+/* call_answered(s, d, answers): on record that the client answered what the server asked (${d}: during this request, or NULL). It is the agent's word. */
+void call_answered(struct session *s, const struct down *d, struct bytes answers);
 /* call_over(d, status, bytes): records the outcome, once. */
 void call_over(struct down *d, const char *status, size_t bytes);
 /* call_gate_tool(d, name): may the writ use @resources or @prompts here? */
@@ -308,6 +310,8 @@ struct writ *endpoint_writ(struct gate *g, struct bytes secret);
 
 /* Results between eras: into ${b} the result as the client's era wants it. ${list}: it is a list, and was filtered. */
 void result_translate(struct buf *b, const struct session *s, const struct json *result, bool list);
+/* result_member(b, m): one member of a result. In its _meta, names that begin with writ/ are Writ's own: what a server says under them is left out. */
+void result_member(struct buf *b, const struct json *m);
 
 /* hub*.c: what the rest of the gate knows of sessions with several destinations. */
 struct err hub_make(struct session *s) MUST_USE; /* what was made when it fails goes with the session */
@@ -335,11 +339,11 @@ struct pending {
     void (*own)(struct link *l, const struct rpc *answer, struct err e);
     void (*answer)(struct down *d, const struct rpc *answer);
     struct http_stream *stream; /* link_http: its reader */
-    struct buf message;         /* kept until the link is ready */
+    struct buf message; /* kept until the link is ready */
     char method_text[64];
     struct bytes method; /* for its header */
     bool listen;
-    unsigned changes;           /* of the link, when it was asked */
+    unsigned changes; /* of the link, when it was asked */
 };
 
 struct link_transport {
@@ -364,33 +368,33 @@ struct link {
     struct route *route;
     struct snapshot *snapshot; /* keeps ${destination} */
     const struct destination *destination;
-    struct writ *writ;         /* NULL for a probe */
-    struct session *session;   /* NULL for a probe, or when the session has gone */
+    struct writ *writ; /* NULL for a probe */
+    struct session *session; /* NULL for a probe, or when the session has gone */
     struct creds_account *account;
     const struct rpc *client; /* of the session: who the client says it is */
-    bool awaits_creds;        /* the transport starts when they are there */
+    bool awaits_creds; /* the transport starts when they are there */
     const struct link_transport *transport;
-    void *wire;                /* of the transport */
+    void *wire; /* of the transport */
     enum link_state state;
     enum era era;
-    enum era probing;          /* the era that is being asked for */
+    enum era probing; /* the era that is being asked for */
     bool asked_both, stopped;
-    struct arena arena;        /* what is kept for the link's life */
-    struct sealed *sealed;     /* the values that were released for it: they may not come back */
+    struct arena arena; /* what is kept for the link's life */
+    struct sealed *sealed; /* the values that were released for it: they may not come back */
     struct bytes client_info, client_capabilities, client_version; /* JSON of the legacy client, or empty */
     struct bytes start_result; /* the server's InitializeResult or DiscoverResult, JSON */
     struct json *start;
-    struct pending *waiting;   /* in order of sending; also those that are not sent yet */
+    struct pending *waiting; /* in order of sending; also those that are not sent yet */
     int64_t next_id;
     struct err why_dead;
     struct timer *deadline, *probe_due, *watch_due;
     struct buf *watched; /* listen.c: resources that a client of the older era subscribed to */
     size_t n_watched;
     char level[16]; /* logs.c: the level that was set at a server of the older era */
-    struct pins *pins;         /* what it offers, as seen over this link (pins.h) */
-    struct kept_list *kept;    /* link_lists.c */
+    struct pins *pins; /* what it offers, as seen over this link (pins.h) */
+    struct kept_list *kept; /* link_lists.c */
     size_t kept_bytes, n_kept;
-    unsigned changes;          /* of lists, that the server told */
+    unsigned changes; /* of lists, that the server told */
     link_ready_fn *on_ready;
     void *on_ready_ctx;
 };
@@ -405,13 +409,15 @@ void link_unref(struct link *l);
 struct err link_request(struct link *l, struct down *d, struct bytes params, void (*answer)(struct down *d, const struct rpc *answer)) MUST_USE;
 void link_notify(struct link *l, struct bytes method, struct bytes params);
 void link_respond(struct link *l, const struct rpc *response, struct bytes id);
+/* link_respond_looked: it was looked at already, with ${held}: an error goes in its place. */
+void link_respond_looked(struct link *l, const struct rpc *response, struct bytes id, struct err held);
 /* link_cancel(l, p, kill): nobody wants the answer any more. ${kill}: also make sure that the work itself stops. */
 void link_cancel(struct link *l, struct pending *p, bool kill);
 /* link_ask(l, method, params, own): the link's own request; ${own} gets the answer, unless the link dies first. */
 struct err
 link_ask(struct link *l, struct bytes method, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e)) MUST_USE;
 void link_fail(struct link *l, struct err e); /* the server did what it may not: this link ends */
-void link_now_ready(struct link *l);          /* what the server offers has been looked at */
+void link_now_ready(struct link *l); /* what the server offers has been looked at */
 
 /* link_listen: like link_ask, for the link's own subscriptions/listen. */
 struct err link_listen(struct link *l, struct bytes params, void (*own)(struct link *l, const struct rpc *answer, struct err e)) MUST_USE;

@@ -107,6 +107,23 @@ params_own_meta(struct buf *b, const struct link *l)
 
 /* A filtered list may not be shared or kept: it says what this writ may use now. */
 void
+result_member(struct buf *b, const struct json *m)
+{
+    json_key_bytes(b, m->key);
+    if (!bytes_is(m->key, "_meta") || m->type != JSON_OBJECT) {
+        buf_put(b, m->raw);
+        return;
+    }
+    json_open(b, '{');
+    for (const struct json *v = m->child; v; v = v->next)
+        if (!bytes_starts(v->key, BYTES("writ/"))) {
+            json_key_bytes(b, v->key);
+            buf_put(b, v->raw);
+        }
+    json_close(b, '}');
+}
+
+void
 result_translate(struct buf *b, const struct session *s, const struct json *result, bool list)
 {
     bool modern = s->era == ERA_MODERN;
@@ -114,8 +131,7 @@ result_translate(struct buf *b, const struct session *s, const struct json *resu
     for (const struct json *m = result->child; m; m = m->next) {
         if (list && (bytes_is(m->key, "ttlMs") || bytes_is(m->key, "cacheScope") || bytes_is(m->key, "tools")))
             continue;
-        json_key_bytes(b, m->key);
-        buf_put(b, m->raw);
+        result_member(b, m);
     }
     if (modern && json_get(result, "resultType") == NULL)
         json_member_str(b, "resultType", "complete");

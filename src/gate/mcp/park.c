@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/refusal.h"
 
 #define PARKED_MAX 64 /* in one session */
 #define ASKED_MAX 16  /* by one call */
@@ -304,8 +304,10 @@ park_resume(struct down *d)
         return false;
     struct parked *p = find(d);
     if (p == NULL || (responses && responses->type != JSON_OBJECT)) {
-        call_over(d, "error", 0);
-        down_error(d, RPC_INVALID_PARAMS, "requestState is not of this request, was used, or is older than ten minutes", (struct bytes){NULL, 0});
+        static const char why[] = "requestState is not of this request, was used, or is older than ten minutes";
+        refusal_of(d->session, d->call, REFUSED_STATE, why);
+        call_over(d, "refused", 0);
+        down_error(d, RPC_INVALID_PARAMS, why, (struct bytes){NULL, 0});
         return true;
     }
     give_answers(p, responses);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/refusal.h"
 
 #define HANDLES_MAX 1024 /* of a session; then the oldest is forgotten, a finished one first */
 #define HANDLE_BYTES 256
@@ -138,6 +138,7 @@ tasks_take(struct down *d)
         down_error(d, RPC_MISSING_CAPABILITY, "the request does not declare the extension " EXTENSION_TASKS,
                    BYTES("{\"requiredCapabilities\":{\"extensions\":{\"" EXTENSION_TASKS "\":{}}}}"));
     } else if (find(s, id) == NULL) {
+        refusal_of(s, NULL, REFUSED_TASK, "this session has no such task");
         down_error(d, RPC_INVALID_PARAMS, "this session has no such task", none);
     } else {
         method_pass(d, answered);
