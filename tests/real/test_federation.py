@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from house import DEADLINE, READER, Endpoint, House, Lines, free_port
+from house import DEADLINE, READER, WRIT, Endpoint, House, Lines, free_port
 from member import LONG, TOOLS as OFFERED
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -315,7 +315,7 @@ def test_a_dead_server_says_when_to_try_again():
                 break
             assert time.monotonic() < end, e
         assert {d["destination"]: d["state"] for d in h.api("GET", "/v1/status")["destinations"]}["gone"] == "down"
-        listed = subprocess.run([os.environ.get("WRIT_BIN", "build/src/cli/writ"), "destination", "list", "--estate", h.estate], capture_output=True, text=True,
+        listed = subprocess.run([WRIT, "destination", "list", "--estate", h.estate], capture_output=True, text=True,
                                 timeout=DEADLINE, check=True).stdout
         assert re.search(r"gone .*down", listed), listed
     finally:
