@@ -8,7 +8,7 @@ tool_effect(const struct tool *tool)
     if (tool == NULL)
         return EFFECT_READ;
     if (!tool->confirmed)
-        return EFFECT_WRITE;
+        return tool->effect == EFFECT_IRREVERSIBLE ? EFFECT_IRREVERSIBLE : EFFECT_WRITE;
     if (tool->effect == EFFECT_READ && tool_leaves(tool))
         return EFFECT_WRITE;
     return tool->effect;

@@ -234,26 +234,34 @@ read_server(struct loader *l, const struct yaml *y, struct destination *d)
 
 /* -------------------------------------------------------------------------------------------------------------------- tools */
 
-static void
-read_sink(struct loader *l, const struct yaml *y, const char *path, struct tool *t)
+bool
+sink_read(struct loader *l, const struct yaml *y, const char *path, struct sink *out)
 {
-    char hint[HINT_MAX];
     struct sink_file f = {.kind = -1};
     /* "path: path" is short for "path: { kind: path }" */
     struct yaml kind = {.type = YAML_TEXT, .text = y->text, .key = BYTES("kind"), .line = y->line, .column = y->column};
     struct yaml whole = {.type = YAML_MAP, .child = &kind, .count = 1, .line = y->line, .column = y->column};
     if (y->type != YAML_TEXT && !is_map(l, y, path))
-        return;
+        return false;
     fields_read(l, &table_sink, y->type == YAML_TEXT ? &whole : y, path, &f);
-    struct nearest n = nearest_for(y->key);
-    if (!tool_argument(t, y->key, &n))
-        refuse(l, y, path, "the tool has no such argument%s", nearest_hint(&n, hint));
     if (f.kind < 0)
-        return;
+        return false;
     enum sink_kind is = (enum sink_kind)(f.kind + 1); /* the table leaves out SINK_NONE */
     bool said = y->type == YAML_MAP && yaml_get(y, "leaves");
     bool leaves = said ? f.leaves : is == SINK_URL || is == SINK_RECIPIENT;
-    t->sinks[t->n_sinks++] = (struct sink){keep(l, y->key), is, leaves};
+    *out = (struct sink){keep(l, y->key), is, leaves};
+    return true;
+}
+
+static void
+read_sink(struct loader *l, const struct yaml *y, const char *path, struct tool *t)
+{
+    char hint[HINT_MAX];
+    struct nearest n = nearest_for(y->key);
+    if (!tool_argument(t, y->key, &n))
+        refuse(l, y, path, "the tool has no such argument%s", nearest_hint(&n, hint));
+    if (sink_read(l, y, path, &t->sinks[t->n_sinks]))
+        t->n_sinks++;
 }
 
 /* A read with a sink that leaves the house is a write (design.md section 1). */
@@ -273,7 +281,7 @@ read_tool(struct loader *l, const struct yaml *y, struct destination *d)
 {
     char hint[HINT_MAX];
     const char *path = join(l, "tools", y->key);
-    struct tool_file f = {.effect = -1};
+    struct tool_file f = {.effect = -1, .sensitivity = -1};
     struct tool *t = (struct tool *)(uintptr_t)destination_tool(d, y->key);
     struct nearest n = nearest_for(y->key);
     for (size_t i = 0; i < d->n_tools; i++)
@@ -285,8 +293,12 @@ read_tool(struct loader *l, const struct yaml *y, struct destination *d)
     fields_read(l, &table_tool, y, path, &f);
     if (t == NULL || f.effect < 0)
         return;
-    t->effect = t->changed && f.effect == EFFECT_READ ? EFFECT_WRITE : (enum effect)f.effect;
-    t->confirmed = !t->changed;
+    t->proposed = f.proposed;
+    t->confirmed = !t->changed && f.proposed == NULL;
+    t->effect = !t->confirmed && f.effect == EFFECT_READ ? EFFECT_WRITE : (enum effect)f.effect;
+    t->outsiders = f.outsiders;
+    t->sensitivity = f.sensitivity;
+    outsiders_check(l, yaml_get(y, "outsiders"), join(l, path, BYTES("outsiders")), t->outsiders);
     if (t->changed)
         warn(l, yaml_get(y, "effect"), join(l, path, BYTES("effect")),
              "was stated before the tool changed and counts as unconfirmed; if it still holds: writ destination pin %s %s --confirm-effects", d->id,
@@ -307,8 +319,9 @@ read_tools(struct loader *l, const struct yaml *top, const struct yaml *tools, s
     for (size_t i = 0; i < d->n_tools; i++)
         unconfirmed += !d->tools[i].confirmed;
     if (unconfirmed)
-        warn(l, tools ? tools : top, "tools", "%zu of %zu pinned tools have no effect stated; they count as write, and each call asks", unconfirmed,
-             d->n_tools);
+        warn(l, tools ? tools : top, "tools",
+             "%zu of %zu pinned tools have no confirmed effect; they count as write, and each call asks; look: writ destination propose %s",
+             unconfirmed, d->n_tools, d->id);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- the whole file */

@@ -126,6 +126,10 @@ tool_facts(struct facts *f, const char *subject, const struct tool *t)
     struct buf b = buf_make(LINE_MAX_BYTES);
     for (size_t i = 0; i < t->n_sinks; i++)
         buf_printf(&b, ", sink %s (%s%s)", t->sinks[i].argument, kinds[t->sinks[i].kind], t->sinks[i].leaves ? ", leaves" : "");
+    for (size_t i = 0; t->outsiders && (i == 0 || t->outsiders[i]); i++)
+        buf_printf(&b, "%s%s", i ? " " : ", outsiders: ", t->outsiders[i] ? t->outsiders[i] : "none");
+    if (t->sensitivity >= 0)
+        buf_printf(&b, ", %s", sensitivity_names[t->sensitivity]);
     if (what)
         fact(f, subject, what, "%s%s%s, pin %s", effect_names[t->effect], t->confirmed ? "" : " (unconfirmed)", buf_text(&b),
              hex_start(f, t->digest));

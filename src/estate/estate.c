@@ -41,6 +41,7 @@ load_all(struct loader *l, struct bytes builtin)
     load_policies(l, builtin);
     load_observes(l);
     load_inspection(l);
+    load_packs(l);
     check_users(l);
     check_credentials(l);
     set_version(l);

@@ -4,7 +4,7 @@
  * valid key, and a broken estate never replaces a good one. A loaded estate is immutable and reference-counted; readers of any thread.
  *
  * Layout: writ.yaml, people.yaml, agents/NAME.yaml, destinations/NAME.yaml, pins/NAME.json, tasks/NAME.yaml, policies/NAME.cedar,
- * inspection.yaml, inspection/NAME.toml.
+ * inspection.yaml, inspection/NAME.toml, packs/NAME.yaml.
  */
 #ifndef ESTATE_ESTATE_H
 #define ESTATE_ESTATE_H
@@ -17,6 +17,8 @@
 #include "identity/identity.h"
 #include "keys/keys.h"
 #include "writ/cedar.h"
+
+struct pack;
 
 struct place { /* where something is declared, for explain and for errors */
     const char *file; /* relative to the estate */
@@ -75,6 +77,9 @@ struct tool {
     uint8_t digest[32];        /* SHA-256 of the canonical form of ${pin}, every member included */
     bool held;                 /* pinned with findings that nobody accepted: it cannot be used */
     bool changed;              /* it was accepted in another form since its effect was stated: unconfirmed */
+    const char *proposed;      /* nobody has confirmed what is stated, which rests on this; NULL: somebody has */
+    const char **outsiders;    /* parts of its result that outsiders wrote (packs.h), NULL-terminated; NULL: as the destination's integrity */
+    int sensitivity;           /* of its result: an enum sensitivity, or -1: the destination's */
     struct place place;
 };
 
@@ -258,6 +263,8 @@ struct estate {
     struct observe *observes;
     size_t n_observes;
     struct inspection_settings inspection;
+    struct pack *packs; /* packs/NAME.yaml (packs.h), by id */
+    size_t n_packs;
     struct policy_tests *tests; /* policies/NAME.test.yaml */
     size_t n_tests;
     struct cedar_policies *policies; /* the estate's own and the built-in ones that it does not replace; ids are @id or file:number */

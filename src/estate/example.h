@@ -1,5 +1,5 @@
 /*
- * The example estate (examples/init), embedded. @NAME@ in a file stands for a value that init.c fills in.
+ * Embedded folders: the example estate (examples/init), in which @NAME@ stands for a value that init.c fills in, and the built-in packs (packs/).
  */
 #ifndef ESTATE_EXAMPLE_H
 #define ESTATE_EXAMPLE_H
@@ -11,6 +11,6 @@ struct example_file {
     const unsigned char *at;
     size_t n;
 };
-extern const struct example_file example_files[];
+extern const struct example_file example_files[], builtin_packs[]; /* each ends with a row without path */
 
 #endif

@@ -6,6 +6,7 @@
 #define ESTATE_FIELDS_H
 
 #include "estate/load.h"
+#include "estate/packs.h"
 
 enum field_type {
     FIELD_TEXT,     /* const char *: a text of one or more lines */
@@ -51,7 +52,7 @@ struct table {
 
 extern const struct table table_settings, table_master, table_person, table_agent, table_claim, table_destination, table_server, table_limits,
     table_tool, table_sink, table_secret, table_vault, table_kubernetes, table_oauth, table_connect, table_task, table_condition, table_any_tool,
-    table_observe, table_inspection, table_found, table_class;
+    table_observe, table_inspection, table_found, table_class, table_pack, table_known_by, table_pack_tool;
 extern const struct table *const all_tables[]; /* ends with NULL */
 
 /*
@@ -108,6 +109,21 @@ struct limits_file {
     uint64_t call_timeout_ms, result_bytes, concurrency;
 };
 struct tool_file {
+    int effect, sensitivity; /* sensitivity -1: not said */
+    const struct yaml *sinks;
+    const char **outsiders; /* NULL: not said */
+    const char *proposed;
+};
+struct pack_file {
+    struct pack pack;
+    int sensitivity;
+    const struct yaml *known_by, *tools;
+};
+struct known_by_file {
+    const char **npm, **pypi, **images, **programs, **urls, **servers;
+};
+struct pack_tool_file {
+    struct pack_tool tool;
     int effect;
     const struct yaml *sinks;
 };
@@ -150,6 +166,12 @@ struct class_file {
 struct observe_file {
     const char *agent, *destination, *policy, *until;
 };
+
+/* destinations.c. sink_read(l, y, path, out): one sink, in its short or its long form; false with a finding. */
+bool sink_read(struct loader *l, const struct yaml *y, const char *path, struct sink *out);
+/* outsiders.c. outsiders_check(l, y, path, parts): a finding for each part that is none. */
+void outsiders_check(struct loader *l, const struct yaml *y, const char *path, const char **parts);
+#define RANGE_FAULT "'%.60s' is no range of versions; write >=, >, <=, < or = and a version, several with a space between them"
 
 /* credentials.c */
 struct server_file;

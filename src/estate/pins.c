@@ -244,7 +244,7 @@ set_tool(struct loader *l, struct destination *d, struct tool *t, const struct j
 {
     const struct json *schema = json_get(item, "inputSchema");
     struct bytes name = json_text(item, "name");
-    *t = (struct tool){.name = keep(l, name), .destination = d, .effect = EFFECT_WRITE, .pin = item, .schema = schema};
+    *t = (struct tool){.name = keep(l, name), .destination = d, .effect = EFFECT_WRITE, .pin = item, .schema = schema, .sensitivity = -1};
     t->place = (struct place){file, 1};
     t->held = unaccepted(l, d->pin, ITEM_TOOL, name, item, file);
     t->changed = listed(json_get(d->pin, "unconfirmed"), "", name);

@@ -186,11 +186,17 @@ static const struct field limits[] = {{"call_timeout", FIELD_DURATION, AT(limits
                                       END};
 const struct table table_limits = {"destinations/NAME.yaml: limits", limits};
 
-static const struct field tool[] = {{"effect", FIELD_CHOICE, AT(tool_file, effect), FIELD_REQUIRED, effect_names, NULL,
-                                     "what a call does; tools not named here count as write, unconfirmed"},
-                                    {"sinks", FIELD_MAP, AT(tool_file, sinks), 0, NULL, NULL,
-                                     "arguments that decide where an effect or data lands: ARGUMENT: kind, or ARGUMENT: { kind: …, leaves: … }"},
-                                    END};
+static const struct field tool[] = {
+    {"effect", FIELD_CHOICE, AT(tool_file, effect), FIELD_REQUIRED, effect_names, NULL,
+     "what a call does; tools not named here count as write, unconfirmed"},
+    {"sinks", FIELD_MAP, AT(tool_file, sinks), 0, NULL, NULL,
+     "arguments that decide where an effect or data lands: ARGUMENT: kind, or ARGUMENT: { kind: …, leaves: … }"},
+    {"outsiders", FIELD_TEXTS, AT(tool_file, outsiders), 0, NULL, NULL,
+     "parts of its result that outsiders wrote: members by name, or \"*\"; default: as integrity of the destination says"},
+    {"sensitivity", FIELD_CHOICE, AT(tool_file, sensitivity), 0, sensitivity_names, NULL, "of its result; default: as of the destination"},
+    {"proposed", FIELD_TEXT, AT(tool_file, proposed), 0, NULL, NULL,
+     "nobody confirmed this yet (writ destination propose): it counts as write at least, asks, and only narrows"},
+    END};
 const struct table table_tool = {"destinations/NAME.yaml: each tool, below its name", tool};
 
 static const struct field sink[] = {
@@ -262,7 +268,51 @@ static const struct field data_class[] = {
     END};
 const struct table table_class = {"inspection.yaml: each of classes, below its name", data_class};
 
-const struct table *const all_tables[] = {&table_settings,  &table_master,      &table_connect, &table_observe, &table_person, &table_agent,
-                                          &table_claim,     &table_destination, &table_server,  &table_secret,  &table_vault,  &table_kubernetes,
-                                          &table_oauth,     &table_limits,      &table_tool,    &table_sink,    &table_task,   &table_any_tool,
-                                          &table_condition, &table_inspection,  &table_found,   &table_class,   NULL};
+static const struct field pack[] = {
+    {"about", FIELD_TEXT, AT(pack_file, pack.about), FIELD_REQUIRED, NULL, NULL, "what the server is for, in a line"},
+    {"looked_at", FIELD_TEXT, AT(pack_file, pack.looked_at), FIELD_REQUIRED, NULL, NULL,
+     "which version was looked at, where its tool list came from, and when"},
+    {"versions", FIELD_TEXT, AT(pack_file, pack.versions), FIELD_REQUIRED, NULL, NULL,
+     "of the package that it speaks of, such as \">=0.6.2 <2\"; of others it only narrows"},
+    {"known_by", FIELD_MAP, AT(pack_file, known_by), FIELD_REQUIRED, NULL, NULL, "how such a server is recognized"},
+    {"sensitivity", FIELD_CHOICE, AT(pack_file, sensitivity), FIELD_REQUIRED, sensitivity_names, NULL, "of the data it gives"},
+    {"note", FIELD_TEXT, AT(pack_file, pack.note), 0, NULL, NULL, "what to consider before confirming"},
+    {"tools", FIELD_MAP, AT(pack_file, tools), FIELD_REQUIRED, NULL, NULL, "TOOL: { … }, or a list of them for several ranges of versions"},
+    END};
+const struct table table_pack = {"packs/NAME.yaml", pack};
+
+static const struct field known_by[] = {
+    {"npm", FIELD_TEXTS, AT(known_by_file, npm), 0, NULL, NULL, "packages of npm"},
+    {"pypi", FIELD_TEXTS, AT(known_by_file, pypi), 0, NULL, NULL, "packages of PyPI, and modules of python -m"},
+    {"images", FIELD_TEXTS, AT(known_by_file, images), 0, NULL, NULL, "container images, without tag"},
+    {"programs", FIELD_TEXTS, AT(known_by_file, programs), 0, NULL, NULL, "names of programs on a host"},
+    {"urls", FIELD_TEXTS, AT(known_by_file, urls), 0, NULL, NULL, "addresses: https://HOST, or https://HOST/PATH and what is below"},
+    {"servers", FIELD_TEXTS, AT(known_by_file, servers), 0, NULL, NULL, "what it calls itself (serverInfo.name); a claim, which only narrows"},
+    END};
+const struct table table_known_by = {"packs/NAME.yaml: known_by", known_by};
+
+static const struct field pack_tool[] = {
+    {"versions", FIELD_TEXT, AT(pack_tool_file, tool.versions), 0, NULL, NULL, "it is like this in; default: all that the pack speaks of"},
+    {"effect", FIELD_CHOICE, AT(pack_tool_file, effect), FIELD_REQUIRED, effect_names, NULL, "what a call does"},
+    {"arguments", FIELD_TEXTS, AT(pack_tool_file, tool.arguments), FIELD_REQUIRED, NULL, NULL,
+     "all it takes; a tool with another one is not the one that was looked at"},
+    {"sinks", FIELD_MAP, AT(pack_tool_file, sinks), 0, NULL, NULL, "as in destinations/NAME.yaml"},
+    {"outsiders", FIELD_TEXTS, AT(pack_tool_file, tool.outsiders), 0, NULL, NULL, "as there; default: nothing of its result"},
+    {"sensitivity", FIELD_CHOICE, AT(pack_tool_file, tool.sensitivity), 0, sensitivity_names, NULL, "of its result; default: as of the pack"},
+    {"note", FIELD_TEXT, AT(pack_tool_file, tool.note), 0, NULL, NULL, "what to consider before confirming"},
+    END};
+const struct table table_pack_tool = {"packs/NAME.yaml: each tool, below its name", pack_tool};
+
+const struct table *const all_tables[] = {&table_settings,  &table_master,
+                                          &table_connect,   &table_observe,
+                                          &table_person,    &table_agent,
+                                          &table_claim,     &table_destination,
+                                          &table_server,    &table_secret,
+                                          &table_vault,     &table_kubernetes,
+                                          &table_oauth,     &table_limits,
+                                          &table_tool,      &table_sink,
+                                          &table_task,      &table_any_tool,
+                                          &table_condition, &table_inspection,
+                                          &table_found,     &table_class,
+                                          &table_pack,      &table_known_by,
+                                          &table_pack_tool, NULL};

@@ -467,6 +467,12 @@ writ_saw(struct writs *w, struct writ *writ, const struct destination *destinati
 }
 
 void
+writ_saw_result(struct writs *w, struct writ *writ, enum sensitivity level, bool untrusted)
+{
+    has_seen(w, writ, level, untrusted);
+}
+
+void
 writ_saw_data(struct writs *w, struct writ *writ, enum sensitivity level)
 {
     has_seen(w, writ, level, false);

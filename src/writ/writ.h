@@ -121,6 +121,8 @@ struct err writ_alive(struct writs *w, struct writ *writ, const struct estate *e
 struct err writ_count(struct writs *w, struct writ *writ, bool allowed) MUST_USE;
 /* writ_saw(w, writ, destination): what came from there has reached the instance. */
 void writ_saw(struct writs *w, struct writ *writ, const struct destination *destination);
+/* writ_saw_result(w, writ, level, untrusted): a result of this sensitivity; ${untrusted}: outsiders wrote some of it. */
+void writ_saw_result(struct writs *w, struct writ *writ, enum sensitivity level, bool untrusted);
 /* writ_saw_data(w, writ, level): data of this sensitivity, wherever it came from, has reached the instance. */
 void writ_saw_data(struct writs *w, struct writ *writ, enum sensitivity level);
 struct seen writ_seen(struct writs *w, const struct writ *writ);

@@ -446,24 +446,29 @@ static const struct {
      "ffect: write}}\n",
      "destinations/files.yaml:3: server.env: has no meaning with url; remove it"},
     {"destinations/files.yaml", "owner: ana\nsensitivity: internal\nserver: { command: [/bin/true], roots: [/srv] }\ntools: {}\n",
-     "warning: destinations/files.yaml:4: tools: 3 of 3 pinned tools have no effect stated; they count as write, and each call asks"},
+     "warning: destinations/files.yaml:4: tools: 3 of 3 pinned tools have no confirmed effect; they count as write, and each call asks; look: writ "
+     "destination propose files"},
     {"destinations/files.yaml", "owner: ana\nsensitivity: internal\nserver: { command: [/bin/true], roots: [/srv] }\ntools: {raed: {effect: read}}\n",
-     "warning: destinations/files.yaml:4: tools: 3 of 3 pinned tools have no effect stated; they count as write, and each call asks\ndestin"
+     "warning: destinations/files.yaml:4: tools: 3 of 3 pinned tools have no confirmed effect; they count as write, and each call asks; look: writ "
+     "destination propose files\ndestin"
      "ations/files.yaml:4: tools.raed: is not among the pinned tools (pins/files.json); did you mean 'read'?"},
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: internal\nserver: { command: [/bin/true], roots: [/srv] }\ntools: {read: {}, write: {effect: write}, pay: {e"
      "ffect: write}}\n",
-     "warning: destinations/files.yaml:4: tools: 1 of 3 pinned tools have no effect stated; they count as write, and each call asks\ndestin"
+     "warning: destinations/files.yaml:4: tools: 1 of 3 pinned tools have no confirmed effect; they count as write, and each call asks; look: writ "
+     "destination propose files\ndestin"
      "ations/files.yaml:4: tools.read.effect: missing: what a call does; tools not named here count as write, unconfirmed"},
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: internal\nserver: { command: [/bin/true], roots: [/srv] }\ntools: {read: {effect: none}, write: {effect: wri"
      "te}, pay: {effect: write}}\n",
-     "warning: destinations/files.yaml:4: tools: 1 of 3 pinned tools have no effect stated; they count as write, and each call asks\ndestin"
+     "warning: destinations/files.yaml:4: tools: 1 of 3 pinned tools have no confirmed effect; they count as write, and each call asks; look: writ "
+     "destination propose files\ndestin"
      "ations/files.yaml:4: tools.read.effect: 'none' is none of: read, write, irreversible"},
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: internal\nserver: { command: [/bin/true], roots: [/srv] }\ntools: {read: read, write: {effect: write}, pay: "
      "{effect: write}}\n",
-     "warning: destinations/files.yaml:4: tools: 1 of 3 pinned tools have no effect stated; they count as write, and each call asks\ndestin"
+     "warning: destinations/files.yaml:4: tools: 1 of 3 pinned tools have no confirmed effect; they count as write, and each call asks; look: writ "
+     "destination propose files\ndestin"
      "ations/files.yaml:4: tools.read: expected a mapping, got a text"},
     {"destinations/files.yaml",
      "owner: ana\nsensitivity: internal\nserver: { command: [/bin/true], roots: [/srv] }\ntools: {read: {effect: read, sinks: {paht: path}}"

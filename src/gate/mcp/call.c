@@ -83,6 +83,8 @@ call_over(struct down *d, const char *status, size_t bytes)
     json_member_str(&m, "status", status);
     json_member_int(&m, "us", (int64_t)((g->config.env->mono_ns(g->config.env) - d->began_ns) / 1000));
     json_member_int(&m, "bytes", (int64_t)bytes);
+    if (d->outsiders)
+        json_member_str(&m, "outsiders", d->outsiders);
     struct audit_event event = {.kind = AUDIT_OUTCOME, .members = buf_bytes(&m)};
     struct err e = audit_append(g->config.audit, &event, false, NULL, NULL);
     (void)e; /* the effect has happened; a log that fails stops the next one */
@@ -473,7 +475,7 @@ call_answer(struct down *d, const struct rpc *answer)
     struct session *s = d->session;
     if (d->answered)
         return;
-    writ_saw(s->gate->config.writs, s->writ, d->destination);
+    call_saw(d, answer);
     if (answer->error) {
         struct buf b = buf_make(MESSAGE_MAX);
         const struct json *code = json_get(answer->error, "code");

@@ -12,6 +12,7 @@
  *   headers.c              headers that say again what stands in the body
  *   call.c, list.c         tools/call decided; lists filtered
  *   look.c                 what stands in what passes, both ways: found, redacted, refused, on record
+ *   saw.c                  what a writ has seen when a result passes
  *   hub.c, hub_*.c         several destinations behind one address (hub.h)
  *   link.c                 one conversation with one real server: ids, who waits for what, its end
  *   link_start.c           how it begins: era, what the server says of itself
@@ -26,6 +27,7 @@
 #ifndef GATE_MCP_MCP_H
 #define GATE_MCP_MCP_H
 
+#include "estate/packs.h"
 #include "estate/pin.h"
 #include "gate/gate.h"
 #include "gate/mcp/rpc.h"
@@ -178,6 +180,7 @@ struct down {
     struct json *arguments; /* typed; what is forwarded */
     struct inspection *found; /* in them; NULL: nothing */
     const char *const *found_names; /* for policies, NULL-terminated; or NULL */
+    const char *outsiders;  /* the part of its result that outsiders wrote, as it is stated of the tool; or NULL */
     bool input_held;        /* its inputResponses hold what may not be sent */
     const char *modified;   /* how the call was changed by a policy before it was decided again, or NULL */
     struct inspect_carry *carry; /* of the texts that came back for it so far */
@@ -283,6 +286,8 @@ void call_refuse(struct down *d, struct bytes name, const char *reason);
 void call_answered(struct session *s, const struct down *d, struct bytes answers);
 /* call_over(d, status, bytes): records the outcome, once. */
 void call_over(struct down *d, const char *status, size_t bytes);
+/* call_saw(d, answer): note what the instance has now seen (saw.c); before call_over, which records what of it outsiders wrote. */
+void call_saw(struct down *d, const struct rpc *answer);
 /* call_gate_tool(d, name): may the writ use @resources or @prompts here? */
 bool call_gate_allows(struct down *d, const char *name);
 /* call_gate_allows_uri(d, uri): may the writ read this resource, which the request names beside others? */
