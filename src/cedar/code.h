@@ -118,6 +118,7 @@ enum trial_kind {
     TRIAL_IN,       /* a in b, entities, or a literal set of such */
     TRIAL_CONTAINS, /* a.contains(b) */
     TRIAL_AMONG,    /* the literal, a set, has a as an element */
+    TRIAL_CALL,     /* a.f(b), f by its number in ${bit}: isInRange, or a comparison of decimals */
     TRIAL_LIKE,     /* a like pattern */
     TRIAL_HAS,      /* a has name, which is no entity of the request's own */
 };
@@ -125,7 +126,8 @@ struct trial {
     uint8_t kind; /* enum trial_kind */
     bool want;    /* the condition goes on when it is that */
     uint8_t a, b; /* held; b: only where ${literal} is NULL */
-    uint32_t bit; /* TRIAL_HAS: of the name, as key_bit says; TRIAL_IN: of the literal's node among those above a part of the request; or NO_BIT */
+    uint8_t bit;  /* TRIAL_HAS: of the name, as key_bit says; TRIAL_IN: of the literal's node among those above a part of the request; or NO_BIT */
+    uint8_t more; /* so many behind it are tried where it does not come out as wanted: of those together one must */
     union {
         const struct cedar_value *literal;
         const struct pieces *pattern; /* TRIAL_LIKE; TRIAL_HAS: the name */
@@ -136,10 +138,10 @@ struct trial {
 #define TRIALS_MAX 4u
 
 /* key_bit(key): where a key stands in a mask of the keys that a record has. */
-static inline uint32_t
+static inline uint8_t
 key_bit(struct cedar_str key)
 {
-    return key.n == 0 ? 0 : (uint32_t)(key.n * 11 + (uint8_t)key.at[0] * 3 + (uint8_t)key.at[key.n - 1] * 7) & 63;
+    return key.n == 0 ? 0 : (uint8_t)(key.n * 11 + (uint8_t)key.at[0] * 3 + (uint8_t)key.at[key.n - 1] * 7) & 63;
 }
 
 struct program {

@@ -1,6 +1,7 @@
 #include "cedar/compile.h"
 
 #include "cedar/growing.h"
+#include "cedar/trial.h"
 
 struct compiler {
     struct graph *t;
@@ -443,109 +444,6 @@ begin(struct compiler *c)
 
 /* ------------------------------------------------------------------------------------------------------------------ trials */
 
-static bool
-held(const struct compiler *c, uint32_t term, uint8_t *to)
-{
-    uint32_t at = c->t->at[term].held;
-    *to = (uint8_t)at;
-    return at != NOT_HELD;
-}
-
-static const struct cedar_value *
-literal_of(const struct compiler *c, uint32_t term)
-{
-    return c->t->at[term].op == EXPR_LITERAL ? c->t->at[term].literal : NULL;
-}
-
-static bool
-all_entities(const struct cedar_value *v)
-{
-    for (size_t i = 0; v->kind == VALUE_SET && i < v->set.n; i++)
-        if (v->set.at[i]->kind != VALUE_ENTITY)
-            return false;
-    return v->kind == VALUE_SET || v->kind == VALUE_ENTITY;
-}
-
-/* Something held, and a literal or something else held. */
-static bool
-pair_of(const struct compiler *c, const struct vertex *v, int left, struct trial *out)
-{
-    out->literal = literal_of(c, v->kid[!left]);
-    return held(c, v->kid[left], &out->a) && (out->literal || held(c, v->kid[!left], &out->b));
-}
-
-/* What an operation is as a trial, and as one with its operands turned round. */
-static const struct turned {
-    bool can;
-    uint8_t kind, turned;
-} trial_kinds[EXPR_COUNT] = {
-    [EXPR_EQUAL] = {true, TRIAL_EQUAL, TRIAL_EQUAL},    [EXPR_UNEQUAL] = {true, TRIAL_EQUAL, TRIAL_EQUAL},
-    [EXPR_LESS] = {true, TRIAL_LESS, TRIAL_GREATER},    [EXPR_LESS_EQUAL] = {true, TRIAL_LESS_EQUAL, TRIAL_GREATER_EQUAL},
-    [EXPR_GREATER] = {true, TRIAL_GREATER, TRIAL_LESS}, [EXPR_GREATER_EQUAL] = {true, TRIAL_GREATER_EQUAL, TRIAL_LESS_EQUAL},
-};
-
-static bool
-compared(const struct compiler *c, const struct vertex *v, struct trial *out)
-{
-    const struct turned *k = &trial_kinds[v->op];
-    out->want ^= v->op == EXPR_UNEQUAL;
-    out->kind = k->kind;
-    if (pair_of(c, v, 0, out))
-        return true;
-    out->kind = k->turned;
-    return pair_of(c, v, 1, out);
-}
-
-static bool
-contained(const struct compiler *c, const struct vertex *v, struct trial *out)
-{
-    out->kind = TRIAL_CONTAINS;
-    if (pair_of(c, v, 0, out))
-        return true;
-    out->kind = TRIAL_AMONG;
-    return pair_of(c, v, 1, out) && out->literal && out->literal->kind == VALUE_SET;
-}
-
-static bool
-patterned(struct compiler *c, const struct vertex *v, uint8_t kind, struct trial *out)
-{
-    out->kind = kind;
-    out->pattern = &v->names;
-    out->bit = key_bit(v->names.at[0]);
-    c->p->keys |= kind == TRIAL_HAS;
-    return held(c, v->kid[0], &out->a) && (kind == TRIAL_LIKE || (out->a == VARIABLE_CONTEXT && v->names.n == 1));
-}
-
-static bool
-trial_of(struct compiler *c, uint32_t term, bool want, struct trial *out)
-{
-    const struct vertex *v = &c->t->at[term];
-    *out = (struct trial){.kind = TRIAL_TRUE, .want = want, .bit = NO_BIT};
-    if (v->op == EXPR_NOT)
-        return trial_of(c, v->kid[0], !want, out);
-    if (trial_kinds[v->op].can)
-        return compared(c, v, out);
-    switch (v->op) {
-    case EXPR_IN:
-        out->kind = TRIAL_IN;
-        if (!pair_of(c, v, 0, out) || (out->literal && !all_entities(out->literal)))
-            return false;
-        if (out->literal && out->literal->kind == VALUE_ENTITY && out->a < VARIABLE_CONTEXT) {
-            out->bit = value_node(out->literal)->number & 63;
-            c->p->masked |= (uint8_t)(1u << out->a);
-        }
-        return true;
-    case EXPR_CONTAINS:
-        return contained(c, v, out);
-    case EXPR_LIKE:
-        return patterned(c, v, TRIAL_LIKE, out);
-    case EXPR_HAS:
-        return patterned(c, v, TRIAL_HAS, out);
-    default:
-        return held(c, term, &out->a);
-    }
-}
-
 /* Patterns move with the graph: those of the program stay. */
 static const struct pieces *
 kept_pattern(struct compiler *c, const struct pieces *p)
@@ -562,20 +460,22 @@ give_trials(struct compiler *c, uint32_t root)
 {
     const struct vertex *v = &c->t->at[root];
     struct chunk *k = c->failed ? NULL : &((struct chunk *)c->chunks.at)[v->chunk];
-    struct trial one;
+    struct trial some[TRIALS_MAX];
+    uint32_t tried = 0;
     if (k == NULL || k->n_trials)
         return;
     k->trial = (uint32_t)c->trials.n;
-    while (k->n_trials < v->n && k->n_trials < TRIALS_MAX && trial_of(c, v->kid[k->n_trials], true, &one)) {
-        struct trial *to = grow(c, &c->trials, sizeof *to);
-        if (to == NULL)
-            return;
-        *to = one;
-        if (one.kind >= TRIAL_LIKE)
-            to->pattern = kept_pattern(c, one.pattern);
-        k->n_trials++;
+    for (size_t n; tried < v->n && (n = trial_clause(c->t, c->p, v->kid[tried], some, TRIALS_MAX - k->n_trials)) > 0; tried++) {
+        struct trial *to = growing_add(&c->trials, n, sizeof *to);
+        c->failed |= to == NULL;
+        for (size_t i = 0; to && i < n; i++) {
+            to[i] = some[i];
+            if (some[i].kind >= TRIAL_LIKE)
+                to[i].pattern = kept_pattern(c, some[i].pattern);
+        }
+        k->n_trials = (uint8_t)(k->n_trials + n);
     }
-    k->whole = k->n_trials == v->n;
+    k->whole = tried == v->n;
 }
 
 /* ------------------------------------------------------------------------------------------------------------------- slots */

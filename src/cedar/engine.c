@@ -106,7 +106,7 @@ compile(struct cedar_engine *e)
     for (size_t i = 0; ok && i < e->policies->n; i++)
         ok = compile_rule(e, e->policies->at[i], &e->rules[i], &actions, &g);
     e->actions = actions.at;
-    ok = ok && compile_code(e, &g) && index_build(&e->index, e->rules, e->policies->n, e->actions, &g, &e->program, e->table.seed, e->table.nodes);
+    ok = ok && compile_code(e, &g) && index_build(&e->index, e->rules, e->policies->n, e->actions, &g, &e->program, &e->table, e->store);
     graph_end(&g);
     return ok;
 }

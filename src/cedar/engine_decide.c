@@ -169,11 +169,12 @@ types_match(const struct deciding *d, const struct verdict *w)
 }
 
 /* A policy that the index led to. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 consider(struct deciding *d, size_t policy)
 {
     const struct verdict *w = &d->e->index.verdicts[policy];
-    int tried = trial_all(&d->m, &d->e->program.trials[w->trial], w->n_trials);
+    bool more = w->n_trials > sizeof w->first / sizeof *w->first;
+    int tried = trial_all(&d->m, more ? &d->e->program.trials[w->trial] : w->first, w->n_trials);
     if (tried == TRIAL_NO || !types_match(d, w))
         return true;
     return tried == TRIAL_YES && w->whole ? satisfied(d, w->forbid, policy) : evaluate(d, w->chunk, w->forbid, policy);
@@ -191,15 +192,27 @@ consider_word(struct deciding *d, size_t word)
     return ok;
 }
 
+/* Several actions have one bit: scopes are compared once more. */
+static bool
+consider_exactly(struct deciding *d, const uint32_t *policies, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (action_matches(d, &d->e->rules[policies[i]]) && !consider(d, policies[i]))
+            return false;
+    return true;
+}
+
 /* What the index found without marks. */
 static bool
 consider_found(void *of, const uint32_t *policies, size_t n)
 {
     struct deciding *d = of;
-    bool ok = true, exact = d->e->index.n_actions <= ACTION_BITS;
-    for (size_t i = 0; ok && i < n; i++)
-        ok = (!exact && !action_matches(d, &d->e->rules[policies[i]])) || consider(d, policies[i]);
-    return ok;
+    if (d->e->index.n_actions > ACTION_BITS)
+        return consider_exactly(d, policies, n);
+    for (size_t i = 0; i < n; i++)
+        if (!consider(d, policies[i]))
+            return false;
+    return true;
 }
 
 static bool

@@ -11,6 +11,7 @@
 #include "cedar/graph.h"
 #include "cedar/machine.h"
 #include "cedar/sieve.h"
+#include "cedar/store.h"
 
 /* A policy, compiled. Scopes by numbers of nodes and by interned types. */
 struct rule {
@@ -69,11 +70,17 @@ struct item {
 };
 #define OTHER_ITSELF (UINT32_C(1) << 31)
 
-/* What is left to do for a policy that the index led to: types of its scope to compare (indices in ${types}, 0: none), and its condition. */
+/*
+ * What is left to do for a policy that the index led to: types of its scope to compare (indices in ${types}, 0: none), and its condition.
+ * In one line of the cache with its trials, when they are not more than that.
+ */
+#define CACHE_LINE 64u
 struct verdict {
-    uint32_t chunk, principal, resource, trial;
+    _Alignas(CACHE_LINE) uint32_t chunk;
+    uint32_t principal, resource, trial;
     uint8_t n_trials;
     bool whole, forbid; /* whole: the trials are all of the condition; there may be none of either */
+    struct trial first[2];
 };
 
 /*
@@ -84,7 +91,7 @@ struct few {
     uint64_t actions;
     uint32_t policy, other;
 };
-#define FEW_MAX 16u
+#define FEW_MAX 32u
 #define SIEVE_MAX 256u
 /* Actions that scopes name, numbered from 1; past ACTION_BITS several have one bit, and the scope is compared once more. */
 #define ACTION_BITS 63u
@@ -170,9 +177,9 @@ struct index {
         n_types;
 };
 
-/* index_build(x, rules, n, actions, g, p, seed, nodes): false: out of memory. index_free gives its memory back. */
+/* index_build(x, rules, n, actions, g, p, table, store): false: out of memory. index_free gives its memory back. */
 bool index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t *actions, const struct graph *g, const struct program *p,
-                 uint64_t seed, uint32_t nodes);
+                 const struct interner *table, const struct cedar_store *store);
 void index_free(struct index *x);
 
 /*

@@ -19,6 +19,7 @@ struct builder {
     const struct graph *g;
     const struct program *program;
     uint64_t seed;
+    const struct cedar_store *store;
     uint32_t *popular[2]; /* per node: policies with it as principal, as resource */
     struct growing stands, spots, wides, few, runs, grains, types, principals, resources, branches, buckets, groups, entries, items;
     uint32_t *others; /* per policy: what its items say */
@@ -282,12 +283,26 @@ count(struct builder *b)
     }
 }
 
-/* The part that fewest other policies stand under. */
+/* How likely a request meets a node as part ${part}. Of one that the store does not know, as likely as policies name it. */
+static float
+likely(const struct builder *b, int part, uint32_t node)
+{
+    return node < b->store->n_shares ? b->store->shares[node] : (float)b->popular[part][node] / (float)b->n;
+}
+
+/* Under principal or resource? What fewer requests meet, then what fewer other policies name. */
+static bool
+under_principal(const struct builder *b, uint32_t principal, uint32_t resource)
+{
+    float p = likely(b, 0, principal), r = likely(b, 1, resource);
+    return p < r || (p <= r && b->popular[0][principal] <= b->popular[1][resource]);
+}
+
 static enum under
 choose(const struct builder *b, const struct rule *r)
 {
     bool principal = names_entity(r, VARIABLE_PRINCIPAL), resource = names_entity(r, VARIABLE_RESOURCE);
-    if (principal && (!resource || b->popular[0][r->node[VARIABLE_PRINCIPAL]] <= b->popular[1][r->node[VARIABLE_RESOURCE]]))
+    if (principal && (!resource || under_principal(b, r->node[VARIABLE_PRINCIPAL], r->node[VARIABLE_RESOURCE])))
         return r->scope[VARIABLE_PRINCIPAL] == SCOPE_EQUAL ? UNDER_PRINCIPAL_ITSELF : UNDER_PRINCIPAL;
     if (resource)
         return r->scope[VARIABLE_RESOURCE] == SCOPE_EQUAL ? UNDER_RESOURCE_ITSELF : UNDER_RESOURCE;
@@ -367,13 +382,16 @@ add_stands(struct builder *b, uint32_t policy)
     if (b->others[policy] != NOTHING)
         b->x->masked |= (uint8_t)(1u << (under >= UNDER_RESOURCE_ITSELF ? VARIABLE_PRINCIPAL : VARIABLE_RESOURCE));
     const struct chunk *c = &b->program->chunks[r->chunk];
-    b->x->verdicts[policy] = (struct verdict){r->chunk,
-                                              type_left(b, r, VARIABLE_PRINCIPAL, under, UNDER_PRINCIPAL_TYPE),
-                                              type_left(b, r, VARIABLE_RESOURCE, under, UNDER_RESOURCE_TYPE),
-                                              c->trial,
-                                              c->n_trials,
-                                              c->whole,
-                                              r->forbid};
+    struct verdict *v = &b->x->verdicts[policy];
+    *v = (struct verdict){r->chunk,
+                          type_left(b, r, VARIABLE_PRINCIPAL, under, UNDER_PRINCIPAL_TYPE),
+                          type_left(b, r, VARIABLE_RESOURCE, under, UNDER_RESOURCE_TYPE),
+                          c->trial,
+                          c->n_trials,
+                          c->whole,
+                          r->forbid};
+    for (uint32_t i = 0; i < c->n_trials && i < sizeof v->first / sizeof *v->first; i++)
+        v->first[i] = b->program->trials[c->trial + i];
     for (uint32_t i = 0; i < (any ? 1 : r->n_actions); i++) {
         struct stand s = {under, any ? 0 : action_number(b, b->actions[r->node[VARIABLE_ACTION] + i], itself), policy, key(r, under)};
         struct stand *to = growing_add(&b->stands, 1, sizeof *to);
@@ -613,12 +631,13 @@ hand_over(struct builder *b)
 
 bool
 index_build(struct index *x, const struct rule *rules, size_t n, const uint32_t *actions, const struct graph *g, const struct program *p,
-            uint64_t seed, uint32_t nodes)
+            const struct interner *table, const struct cedar_store *store)
 {
-    struct builder b = {.x = x, .rules = rules, .n = n, .actions = actions, .g = g, .program = p, .seed = seed};
+    struct builder b = {.x = x, .rules = rules, .n = n, .actions = actions, .g = g, .program = p, .seed = table->seed, .store = store};
+    uint32_t nodes = table->nodes;
     *x = (struct index){.n_nodes = nodes, .spot_of = calloc((size_t)nodes + 1, sizeof *x->spot_of), .any = {.any = NOTHING}};
     x->masked = p->masked;
-    x->verdicts = calloc(n + 1, sizeof *x->verdicts);
+    x->verdicts = aligned_alloc(CACHE_LINE, (n + 1) * sizeof *x->verdicts);
     b.others = calloc(n + 1, sizeof *b.others);
     b.popular[0] = calloc((size_t)nodes + 1, sizeof *b.popular[0]);
     b.popular[1] = calloc((size_t)nodes + 1, sizeof *b.popular[1]);

@@ -323,6 +323,25 @@ within(const struct machine *m, const struct trial *t, const struct cedar_value 
     return false;
 }
 
+static int
+called(enum ext_function f, const struct cedar_value *a, const struct cedar_value *b)
+{
+    if (a->kind != ext_argument(f, 0) || b->kind != ext_argument(f, 1))
+        return TRIAL_UNSURE;
+    switch (f) {
+    case EXT_IS_IN_RANGE:
+        return ext_ip_in_range(&a->ip, &b->ip);
+    case EXT_LESS_THAN:
+        return a->number < b->number;
+    case EXT_LESS_EQUAL:
+        return a->number <= b->number;
+    case EXT_GREATER_THAN:
+        return a->number > b->number;
+    default:
+        return a->number >= b->number;
+    }
+}
+
 int
 trial_hard(const struct machine *m, const struct trial *t, const struct cedar_value *a, const struct cedar_value *b)
 {
@@ -333,6 +352,8 @@ trial_hard(const struct machine *m, const struct trial *t, const struct cedar_va
         return a->kind == VALUE_SET ? set_has(m, a, b) : TRIAL_UNSURE;
     case TRIAL_AMONG:
         return set_has(m, b, a);
+    case TRIAL_CALL:
+        return called((enum ext_function)t->bit, a, b);
     case TRIAL_LIKE:
         return a->kind == VALUE_STRING ? operate_like(str_bytes(a->text), t->pattern) : TRIAL_UNSURE;
     default:

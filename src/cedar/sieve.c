@@ -145,6 +145,8 @@ sieved_by(const struct trial *t, uint32_t policy)
     struct sieved s = {{.kind = t->kind, .a = t->a}, {.policy = policy}};
     const struct cedar_value *literal = t->kind == TRIAL_LIKE || t->kind == TRIAL_HAS ? NULL : t->literal;
     bool can = t->want && literal && literal->interned;
+    if (t->more)
+        return (struct sieved){{.kind = RUN_ALL}, {.policy = policy}};
     switch ((enum trial_kind)t->kind) {
     case TRIAL_TRUE:
         s.run.want = t->want;
@@ -175,6 +177,7 @@ sieved_by(const struct trial *t, uint32_t policy)
         s.grain.number = t->pattern->at[0].n ? beginning(t->pattern->at[0]) : 0;
         break;
     case TRIAL_AMONG:
+    case TRIAL_CALL:
         can = false;
         break;
     }

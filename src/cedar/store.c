@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cedar/entities.h"
+#include "cedar/share.h"
 
 #define STORE_MEMORY_MAX ((size_t)64 << 30)
 
@@ -43,6 +44,8 @@ fill_all(struct cedar_store *s, const struct cedar_entities *e)
     bool ok = nodes && add_nodes(s, e, nodes);
     for (size_t i = 0; ok && i < e->n; i++)
         ok = fill(s, &e->at[i], nodes[i], nodes);
+    s->n_shares = e->n;
+    ok = ok && (s->shares = share_of_nodes((const struct node *const *)nodes, e->n, &s->a)) != NULL;
     free(nodes);
     return ok;
 }

@@ -8,6 +8,8 @@ struct cedar_store {
     int refs;
     struct arena a;
     struct interner table;
+    const float *shares; /* of the nodes of its entities, which have the first numbers (share.h) */
+    size_t n_shares;
 };
 
 /* node_in(low, high): is ${high} an ancestor of ${low}? Not for the same node. */

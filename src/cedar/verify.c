@@ -198,9 +198,14 @@ trials_fit(const struct program *p)
         if (t->a >= HELD_SLOTS + p->n_slots || t->b >= HELD_SLOTS + p->n_slots || t->kind > TRIAL_HAS)
             return false;
     }
-    for (size_t i = 0; i < p->n_chunks; i++)
-        if (p->chunks[i].trial > p->n_trials || p->chunks[i].n_trials > p->n_trials - p->chunks[i].trial)
+    for (size_t i = 0; i < p->n_chunks; i++) {
+        const struct chunk *k = &p->chunks[i];
+        if (k->trial > p->n_trials || k->n_trials > p->n_trials - k->trial)
             return false;
+        for (uint32_t t = 0; t < k->n_trials; t++)
+            if (p->trials[k->trial + t].more >= k->n_trials - t)
+                return false;
+    }
     return true;
 }
 

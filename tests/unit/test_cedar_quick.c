@@ -218,6 +218,170 @@ test_readers_agree(void **state)
         }
 }
 
+/* ------------------------------------------------------------------------------------------------------------------- trials */
+
+/* What is tried before the code runs, over a, b and c. */
+static const char *const tried[] = {
+    "context.a || context.b",
+    "context.a || !context.b || context.c",
+    "!(context.a && context.b)",
+    "!(context.a || context.b)",
+    "!!(context.a || context.b) && context.c",
+    "context.a == 1 || context.b",
+    "context.a != 1 && (context.b || context.c)",
+    "(context.a < 2 || context.b) && context.c",
+    "(context.a || context.b) && (context.b || context.c)",
+    "(context.a || context.b || context.c) && (context.a || context.b || context.c || context.a == 1)",
+    "context has a && (context has b || context.a)",
+    "context.a like \"x*\" || [1, \"xy\"].contains(context.b)",
+    "context.a.isInRange(ip(\"10.0.0.0/8\"))",
+    "context.a.isInRange(context.b)",
+    "!context.a.isInRange(ip(\"10.0.0.0/8\")) || context.b",
+    "context.a.lessThan(decimal(\"1.5\")) || context.b.lessThan(context.c)",
+    "context.a.lessThanOrEqual(decimal(\"1.5\"))",
+    "context.a.greaterThan(decimal(\"1.5\")) && context.b",
+    "context.a.greaterThanOrEqual(decimal(\"1.5\"))",
+    "context.a <= 1 && context.b > 1",
+    "context.a >= 1 || context.b < datetime(\"2024-01-01\")",
+};
+
+static struct cedar_value *
+tried_value(struct cedar_scratch *s, unsigned which)
+{
+    switch (which) {
+    case 0:
+        return cedar_bool(s, true);
+    case 1:
+        return cedar_bool(s, false);
+    case 2:
+        return cedar_long(s, 1);
+    case 3:
+        return cedar_long(s, 2);
+    case 4:
+        return cedar_string(s, str("xy"));
+    case 5:
+        return cedar_ip(s, str("10.1.2.3"));
+    case 6:
+        return cedar_ip(s, str("11.0.0.0/7"));
+    case 7:
+        return cedar_decimal(s, str("1.5"));
+    case 8:
+        return cedar_decimal(s, str("1.6"));
+    case 9:
+        return cedar_datetime(s, INT64_C(1672531200000));
+    default:
+        return NULL;
+    }
+}
+#define TRIED_VALUES 11u /* the last: none */
+
+static void
+same_outcome(const struct cedar_answer *got, const struct cedar_answer *expected, const char *condition, unsigned values)
+{
+    bool same = got->n_permits == expected->n_permits && got->n_forbids == expected->n_forbids && got->n_errors == expected->n_errors;
+    for (size_t i = 0; same && i < got->n_errors; i++)
+        same = strcmp(got->errors[i].text, expected->errors[i].text) == 0;
+    if (!same)
+        fail_msg("%s of values %u: %zu permits, %zu errors (%s), not %zu, %zu (%s)", condition, values, got->n_permits, got->n_errors,
+                 got->n_errors ? got->errors[0].text : "", expected->n_permits, expected->n_errors,
+                 expected->n_errors ? expected->errors[0].text : "");
+}
+
+/* Each for any three values, of the right kind or not, or none. */
+static void
+test_trials(void **state)
+{
+    (void)state;
+    struct cedar_scratch *s = cedar_scratch_new((size_t)8 << 20);
+    for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
+        struct cedar_policies *p;
+        char text[1024];
+        snprintf(text, sizeof text,
+                 "permit(principal, action, resource) when { %s };\nforbid(principal == U::\"u\", action, resource) unless { %s };", tried[i],
+                 tried[i]);
+        struct cedar_engine *engine = engine_of(text, &p);
+        for (unsigned v = 0; v < TRIED_VALUES * TRIED_VALUES * TRIED_VALUES; v++) {
+            struct cedar_request q = {{str("U"), str("u")}, {str("Action"), str("x")}, {str("D"), str("d")}, NULL};
+            struct cedar_value *context, *value;
+            struct cedar_answer got, expected;
+            cedar_scratch_reset(s);
+            q.context = context = cedar_record(s);
+            for (unsigned k = 0, left = v; k < 3; k++, left /= TRIED_VALUES)
+                if ((value = tried_value(s, left % TRIED_VALUES)) != NULL)
+                    assert_true(cedar_record_put(s, context, (struct cedar_str){&"abc"[k], 1}, value));
+            assert_true(cedar_decide(engine, &q, NULL, s, &got) && cedar_evaluate(p, NULL, &q, s, &expected));
+            same_outcome(&got, &expected, tried[i], v);
+        }
+        cedar_engine_unref(engine);
+        cedar_policies_unref(p);
+    }
+    cedar_scratch_free(s);
+}
+
+/* ------------------------------------------------------------------------------------------------------------------- scopes */
+
+static void
+put_entity(struct cedar_entities_builder *b, const char *type, unsigned number, const char *above, unsigned parent)
+{
+    char id[16], parent_id[16];
+    snprintf(id, sizeof id, "%u", number);
+    snprintf(parent_id, sizeof parent_id, "%u", parent);
+    struct cedar_uid uid = {str(type), str(id)}, up = {above ? str(above) : str(""), str(parent_id)};
+    assert_true(cedar_entities_add(b, uid, NULL, &up, above ? 1 : 0, NULL));
+}
+
+/* Policies of two entities stand under the one that fewer requests meet; with few and with many of them at one, and of ones that are not known. */
+static void
+test_two_entities(void **state)
+{
+    (void)state;
+    struct cedar_scratch *s = cedar_scratch_new((size_t)8 << 20);
+    struct cedar_entities_builder *b = cedar_entities_new();
+    struct cedar_entities *entities;
+    struct cedar_policies *p;
+    struct cedar_store *store;
+    struct cedar_engine *engine;
+    struct cedar_error e;
+    static const char *const who[] = {"== User", "in User", "== User", "in Group", "== Group", "in Group"};
+    static const char *const what[] = {"== Doc", "in Doc", "== Doc", "in Folder", "== Folder", "in Folder", "in Folder"};
+    struct buf text = buf_make(1 << 20);
+    for (unsigned i = 0; i < 4; i++)
+        put_entity(b, "Group", i, NULL, 0);
+    for (unsigned i = 0; i < 8; i++)
+        put_entity(b, "Folder", i, NULL, 0);
+    for (unsigned i = 0; i < 12; i++)
+        put_entity(b, "User", i, "Group", i % 3);
+    for (unsigned i = 0; i < 64; i++)
+        put_entity(b, "Doc", i, "Folder", i % 7);
+    assert_true(cedar_entities_finish(b, &entities, &e) && cedar_store_compile(entities, &store, &e));
+    for (unsigned i = 0; i < 400; i++)
+        buf_printf(&text, "permit(principal %s::\"%u\", action, resource %s::\"%u\");\n", who[i % 6], i % 6 < 3 ? i % 13 : i % 5, what[i % 7],
+                   i % 7 < 3 ? i % 67
+                   : i % 2   ? 1
+                             : i % 9);
+    for (unsigned i = 0; i < 60; i++)
+        buf_printf(&text, "permit(principal %s Group::\"%u\", action, resource);\npermit(principal, action, resource %s Folder::\"%u\");\n",
+                   i % 2 ? "==" : "in", i % 5, i % 3 ? "==" : "in", i % 9);
+    assert_true(cedar_policies_parse(str(buf_text(&text)), "test", false, &p, &e) && cedar_engine_compile(p, store, &engine, &e));
+    for (unsigned i = 0; i < 14 * 66; i++) {
+        char user[16], doc[16];
+        struct cedar_answer got, expected;
+        snprintf(user, sizeof user, "%u", i % 14);
+        snprintf(doc, sizeof doc, "%u", i / 14);
+        struct cedar_request q = {{str("User"), str(user)}, {str("Action"), str("x")}, {str("Doc"), str(doc)}, NULL};
+        cedar_scratch_reset(s);
+        assert_true(cedar_decide(engine, &q, NULL, s, &got) && cedar_evaluate(p, entities, &q, s, &expected));
+        assert_int_equal(got.n_permits, expected.n_permits);
+        assert_true(got.n_permits == 0 || memcmp(got.permits, expected.permits, got.n_permits * sizeof *got.permits) == 0);
+    }
+    cedar_engine_unref(engine);
+    cedar_store_unref(store);
+    cedar_policies_unref(p);
+    cedar_entities_unref(entities);
+    cedar_scratch_free(s);
+    buf_free(&text);
+}
+
 /* ------------------------------------------------------------------------------------------------------------------ actions */
 
 /* More actions than a mask has bits: those that share one are told apart. */
@@ -252,9 +416,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_heap),
-        cmocka_unit_test(test_readers_agree),
-        cmocka_unit_test(test_many_actions),
+        cmocka_unit_test(test_no_heap), cmocka_unit_test(test_readers_agree), cmocka_unit_test(test_many_actions),
+        cmocka_unit_test(test_trials),  cmocka_unit_test(test_two_entities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
