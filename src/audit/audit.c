@@ -60,6 +60,8 @@ audit_put(struct audit *a, struct bytes leaf, struct bytes box, uint64_t *index)
     if (e.code != TLOG_OK)
         return audit_log_error(a, e);
     a->pending += leaf.n + box.n;
+    if (a->config.watch)
+        a->config.watch(a->config.watch_ctx, *index, leaf);
     return said_put(&a->said, *index, box);
 }
 

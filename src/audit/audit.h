@@ -22,6 +22,8 @@ struct audit_config {
     const char *origin; /* "writ.example/log": name in checkpoints */
     uint64_t window_ms; /* longest time an unsynced record waits; default 100 */
     uint64_t head_ms;   /* a signed tree head at most this long after a record; default 1000 */
+    void (*watch)(void *ctx, uint64_t index, struct bytes leaf); /* sees every record as it is written, on the log's thread; or NULL */
+    void *watch_ctx;
 };
 
 /* audit_open: opens the log, then drains the store's outbox into it (rows the log already has are recognised by their "outbox" number). */

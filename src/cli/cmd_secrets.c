@@ -76,7 +76,7 @@ take_value(struct buf *b, const char *prompt)
 
 /* At its full size from the start, so that no copy of the secret stays behind; an escape takes six bytes at most. */
 static struct err
-post(struct cli *c, struct bytes value, struct json **answer)
+post(struct cli *c, const char *owner, struct bytes value, struct json **answer)
 {
     size_t room = 6 * value.n + 1024;
     struct buf body = buf_make(room);
@@ -84,10 +84,11 @@ post(struct cli *c, struct bytes value, struct json **answer)
         return err_make(E_MEMORY, "out of memory");
     json_open(&body, '{');
     json_member_str(&body, "name", c->words[1]);
-    json_member_str(&body, "destination", c->words[0]);
+    json_member_str(&body, owner, c->words[0]);
     json_member_text(&body, "value", value);
     json_close(&body, '}');
-    struct api_request q = {.method = "POST", .target = "/v1/secrets", .body = buf_bytes(&body)};
+    struct api_request q = {
+        .face = strcmp(owner, "webhook") == 0 ? FACE_ADMIN : FACE_EITHER, .method = "POST", .target = "/v1/secrets", .body = buf_bytes(&body)};
     struct err e = body.failed ? err_make(E_LIMIT, "the secret is too long") : api_call(c, &q, answer);
     bytes_wipe(body.at, body.cap);
     buf_free(&body);
@@ -121,25 +122,37 @@ put_audiences(struct cli *c, struct buf *value)
     return value->failed ? err_make(E_LIMIT, "too much for one secret") : err_ok();
 }
 
-struct err
-cmd_seal(struct cli *c)
+static struct err
+seal(struct cli *c, const char *owner, bool audiences)
 {
     struct buf value = buf_make(SECRET_MAX + 1);
     struct json *answer = NULL;
-    TRY(api_id("destination", c->words[0]));
+    TRY(api_id(owner, c->words[0]));
     TRY(api_id("name of a secret", c->words[1]));
     const char *prompt = arena_printf(&c->arena, "value of %s (not shown): ", c->words[1]);
     if (prompt == NULL || buf_room(&value, SECRET_MAX + 1) == NULL)
         return err_make(E_MEMORY, "out of memory");
-    struct err e = put_audiences(c, &value);
+    struct err e = audiences ? put_audiences(c, &value) : err_ok();
     if (!err_failed(e))
         e = take_value(&value, prompt);
     if (!err_failed(e))
-        e = post(c, buf_bytes(&value), &answer);
+        e = post(c, owner, buf_bytes(&value), &answer);
     bytes_wipe(value.at, value.cap);
     buf_free(&value);
     TRY(e);
     return say(c, answer, "sealed", c->words[1]);
+}
+
+struct err
+cmd_seal(struct cli *c)
+{
+    return seal(c, "destination", true);
+}
+
+struct err
+cmd_alert_seal(struct cli *c)
+{
+    return seal(c, "webhook", false);
 }
 
 struct err

@@ -38,20 +38,22 @@ parse_range(struct bytes text, struct net_range *r)
     return true;
 }
 
-static void
-read_networks(struct loader *l, const struct yaml *y, const char **texts, struct destination *d)
+struct net_range *
+read_networks(struct loader *l, const struct yaml *y, const char *path, const char **texts, size_t *n)
 {
-    size_t n = 0;
-    while (texts && texts[n])
-        n++;
-    if (n > NETWORKS_MAX)
-        refuse(l, y, "server.networks", "at most %d", NETWORKS_MAX);
-    d->networks = estate_list(l, n, sizeof *d->networks);
-    for (size_t i = 0; i < n && n <= NETWORKS_MAX && d->networks; i++)
-        if (parse_range(bytes_str(texts[i]), &d->networks[d->n_networks]))
-            d->n_networks++;
+    size_t given = 0;
+    *n = 0;
+    while (texts && texts[given])
+        given++;
+    if (given > NETWORKS_MAX)
+        refuse(l, y, path, "at most %d", NETWORKS_MAX);
+    struct net_range *list = estate_list(l, given, sizeof *list);
+    for (size_t i = 0; i < given && given <= NETWORKS_MAX && list; i++)
+        if (parse_range(bytes_str(texts[i]), &list[*n]))
+            ++*n;
         else
-            refuse(l, y, "server.networks", "'%.60s' is no network; write its first address and its length, such as 10.1.0.0/16", texts[i]);
+            refuse(l, y, path, "'%.60s' is no network; write its first address and its length, such as 10.1.0.0/16", texts[i]);
+    return list;
 }
 
 /* ------------------------------------------------------------------------------------------------------------------- sources */
@@ -285,7 +287,7 @@ read_credentials(struct loader *l, const struct yaml *server, const struct serve
         vault |= d->secrets[i].source.from == SECRET_VAULT;
         kubernetes |= d->secrets[i].source.from == SECRET_KUBERNETES;
     }
-    read_networks(l, yaml_get(server, "networks"), s->networks, d);
+    d->networks = read_networks(l, yaml_get(server, "networks"), "server.networks", s->networks, &d->n_networks);
     if (s->vault)
         read_vault(l, s->vault, d);
     else if (vault)

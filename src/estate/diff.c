@@ -281,6 +281,21 @@ inspection_facts(struct facts *f, const struct inspection_settings *s)
 }
 
 static void
+webhook_facts(struct facts *f, const struct webhook *w)
+{
+    const char *subject = arena_printf(&f->a, "alerts %s", w->id);
+    struct buf kinds = buf_make(512);
+    for (size_t i = 0; i < ALERT_KINDS; i++)
+        if (w->kinds & 1u << i)
+            buf_printf(&kinds, "%s%s", kinds.n ? ", " : "", alert_kind_names[i]);
+    fact(f, subject, "to", "%s", w->url ? w->url : arena_printf(&f->a, "the address sealed as %s", w->url_secret));
+    fact(f, subject, "of", "%s", buf_text(&kinds));
+    fact(f, subject, "signed", "%s", or_none(w->sign));
+    fact(f, subject, "at_most", "%llu a minute, again after %llu s", (unsigned long long)w->per_minute, (unsigned long long)w->repeat_ms / 1000);
+    buf_free(&kinds);
+}
+
+static void
 settings_facts(struct facts *f, const struct settings *s)
 {
     fact(f, "settings", "state_dir", "%s", s->state_dir);
@@ -317,6 +332,8 @@ collect(struct facts *f, const struct estate *e)
         policy_fact(f, e->policies, i);
     for (size_t i = 0; i < e->n_observes; i++)
         fact(f, arena_printf(&f->a, "observe %s %s", kinds[e->observes[i].what], e->observes[i].id), "until", "%s", e->observes[i].until);
+    for (size_t i = 0; i < e->n_webhooks; i++)
+        webhook_facts(f, &e->webhooks[i]);
     settings_facts(f, &e->settings);
     inspection_facts(f, &e->inspection);
     if (f->n)

@@ -42,6 +42,7 @@ load_all(struct loader *l, struct bytes builtin)
     load_observes(l);
     load_inspection(l);
     load_packs(l);
+    load_alerts(l);
     check_users(l);
     check_credentials(l);
     set_version(l);
@@ -186,7 +187,8 @@ estate_nearest(const struct estate *e, const char *kind, const char *id)
     } lists[] = {{"agent", e->agents, e->n_agents, sizeof *e->agents},
                  {"destination", e->destinations, e->n_destinations, sizeof *e->destinations},
                  {"task", e->tasks, e->n_tasks, sizeof *e->tasks},
-                 {"person", e->people, e->n_people, sizeof *e->people}};
+                 {"person", e->people, e->n_people, sizeof *e->people},
+                 {"webhook", e->webhooks, e->n_webhooks, sizeof *e->webhooks}};
     struct nearest near = nearest_for(bytes_str(id));
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (size_t k = 0; strcmp(kind, lists[i].kind) == 0 && k < lists[i].n; k++)

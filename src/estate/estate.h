@@ -4,7 +4,7 @@
  * valid key, and a broken estate never replaces a good one. A loaded estate is immutable and reference-counted; readers of any thread.
  *
  * Layout: writ.yaml, people.yaml, agents/NAME.yaml, destinations/NAME.yaml, pins/NAME.json, tasks/NAME.yaml, policies/NAME.cedar,
- * inspection.yaml, inspection/NAME.toml, packs/NAME.yaml.
+ * inspection.yaml, inspection/NAME.toml, packs/NAME.yaml, alerts/NAME.yaml.
  */
 #ifndef ESTATE_ESTATE_H
 #define ESTATE_ESTATE_H
@@ -235,6 +235,38 @@ struct inspection_settings {
     struct place place;
 };
 
+/* What people are told of at once, each a line of the log or a date that comes near. */
+enum alert_kind {
+    ALERT_REFUSAL,      /* a call was refused */
+    ALERT_ASKED,        /* a call waits for a person, or for context */
+    ALERT_OBSERVED,     /* observe: it would have been refused or asked */
+    ALERT_SIGHTING,     /* a secret, or a token of Writ's own, where it does not belong */
+    ALERT_QUARANTINE,   /* what a server offers is not as it was pinned */
+    ALERT_REVOCATION,
+    ALERT_OBSERVE_ENDS, /* an observe period is over soon */
+    ALERT_PRIVILEGE,    /* who may do what has changed */
+    ALERT_SERVER,       /* the log failed, an estate was refused, Writ started or stopped */
+    ALERT_KINDS
+};
+enum alert_form { ALERT_JSON, ALERT_SLACK, ALERT_TEAMS };
+extern const char *const alert_kind_names[], *const alert_form_names[]; /* each ends with NULL */
+
+#define WEBHOOK_NAME_MAX 48u
+struct webhook { /* alerts/NAME.yaml: where alerts go */
+    const char *id;
+    const char *url;        /* or NULL: */
+    const char *url_secret; /* name of the sealed secret that holds it */
+    const char *sign;       /* name of the sealed secret that messages are signed with, or NULL */
+    const char *ca_file;    /* or NULL: the system's */
+    enum alert_form form;
+    unsigned kinds; /* bits of 1 << enum alert_kind */
+    struct net_range *networks;
+    size_t n_networks;
+    uint64_t per_minute; /* messages of each kind */
+    uint64_t repeat_ms;  /* the same thing again within this time is counted, not sent */
+    struct place place;
+};
+
 struct settings { /* writ.yaml */
     const char *name;      /* of this installation; log origin "writ.<name>" */
     const char *state_dir; /* store, log, keys; absolute */
@@ -265,6 +297,8 @@ struct estate {
     struct inspection_settings inspection;
     struct pack *packs; /* packs/NAME.yaml (packs.h), by id */
     size_t n_packs;
+    struct webhook *webhooks;
+    size_t n_webhooks;
     struct policy_tests *tests; /* policies/NAME.test.yaml */
     size_t n_tests;
     struct cedar_policies *policies; /* the estate's own and the built-in ones that it does not replace; ids are @id or file:number */
@@ -300,6 +334,7 @@ const struct person *estate_person(const struct estate *e, const char *id);
 const struct agent *estate_agent(const struct estate *e, const char *id);
 const struct destination *estate_destination(const struct estate *e, const char *id);
 const struct task *estate_task(const struct estate *e, const char *id);
+const struct webhook *estate_webhook(const struct estate *e, const char *id);
 const struct tool *destination_tool(const struct destination *d, struct bytes name);
 const struct pinned_extra *destination_extra(const struct destination *d, bool prompt, struct bytes name);
 /* estate_nearest(e, kind, id): the declared id nearest to a mistyped one ("agent", "destination", "task", "person"), or NULL. */

@@ -52,7 +52,7 @@ struct table {
 
 extern const struct table table_settings, table_master, table_person, table_agent, table_claim, table_destination, table_server, table_limits,
     table_tool, table_sink, table_secret, table_vault, table_kubernetes, table_oauth, table_connect, table_task, table_condition, table_any_tool,
-    table_observe, table_inspection, table_found, table_class, table_pack, table_known_by, table_pack_tool;
+    table_observe, table_inspection, table_found, table_class, table_pack, table_known_by, table_pack_tool, table_webhook;
 extern const struct table *const all_tables[]; /* ends with NULL */
 
 /*
@@ -163,6 +163,11 @@ struct class_file {
     struct data_class class;
     int kind;
 };
+struct webhook_file {
+    struct webhook webhook;
+    const char **on, **networks;
+    int form;
+};
 struct observe_file {
     const char *agent, *destination, *policy, *until;
 };
@@ -180,6 +185,8 @@ const char *url_fault(struct bytes url);
 void read_credentials(struct loader *l, const struct yaml *server, const struct server_file *s, struct destination *d);
 /* read_source(l, y, path, f, out): where the secret lies that was read into ${f}; returns what people call it. */
 const char *read_source(struct loader *l, const struct yaml *y, const char *path, const struct secret_file *f, struct secret_source *out);
+/* read_networks(l, y, path, texts, n): the ranges written in the NULL-terminated ${texts}, which may be NULL. */
+struct net_range *read_networks(struct loader *l, const struct yaml *y, const char *path, const char **texts, size_t *n);
 /* check_credentials(l): what can only be said when all files are read. */
 void check_credentials(struct loader *l);
 

@@ -14,8 +14,8 @@
 
 static const struct {
     const char *name, *ending;
-} folders[] = {{"agents", ".yaml"},    {"destinations", ".yaml"}, {"pins", ".json"}, {"tasks", ".yaml"},
-               {"policies", ".cedar"}, {"inspection", ".toml"},   {"packs", ".yaml"}};
+} folders[] = {{"agents", ".yaml"},    {"destinations", ".yaml"}, {"pins", ".json"},  {"tasks", ".yaml"},
+               {"policies", ".cedar"}, {"inspection", ".toml"},   {"packs", ".yaml"}, {"alerts", ".yaml"}};
 
 bool
 name_ok(struct bytes name)

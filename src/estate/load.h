@@ -91,6 +91,7 @@ void load_observes(struct loader *l);
 void load_policies(struct loader *l, struct bytes builtin);
 void load_inspection(struct loader *l);
 void load_packs(struct loader *l);
+void load_alerts(struct loader *l);
 /* check_users(l): which user id belongs to whom, across people and agents (law 12). */
 void check_users(struct loader *l);
 

@@ -303,16 +303,35 @@ static const struct field pack_tool[] = {
     END};
 const struct table table_pack_tool = {"packs/NAME.yaml: each tool, below its name", pack_tool};
 
-const struct table *const all_tables[] = {&table_settings,  &table_master,
-                                          &table_connect,   &table_observe,
-                                          &table_person,    &table_agent,
-                                          &table_claim,     &table_destination,
-                                          &table_server,    &table_secret,
-                                          &table_vault,     &table_kubernetes,
-                                          &table_oauth,     &table_limits,
-                                          &table_tool,      &table_sink,
-                                          &table_task,      &table_any_tool,
-                                          &table_condition, &table_inspection,
-                                          &table_found,     &table_class,
-                                          &table_pack,      &table_known_by,
-                                          &table_pack_tool, NULL};
+const char *const alert_kind_names[] = {"refusal",    "asked",        "observed",  "sighting", "quarantine",
+                                        "revocation", "observe_ends", "privilege", "server",   NULL};
+const char *const alert_form_names[] = {"json", "slack", "teams", NULL};
+static const struct field webhook[] = {
+    {"url", FIELD_TEXT, AT(webhook_file, webhook.url), 0, NULL, NULL,
+     "where alerts are sent; https, or this host. An address that is itself a secret: url_secret"},
+    {"url_secret", FIELD_NAME, AT(webhook_file, webhook.url_secret), 0, NULL, NULL,
+     "name of the sealed secret that holds the address (writ alert seal)"},
+    {"form", FIELD_CHOICE, AT(webhook_file, form), 0, alert_form_names, "json",
+     "json: Standard Webhooks; slack, teams: as their incoming webhooks take it"},
+    {"on", FIELD_TEXTS, AT(webhook_file, on), 0, NULL, NULL,
+     "of refusal, asked, observed, sighting, quarantine, revocation, observe_ends, privilege, server; default: all but asked, observed and "
+     "privilege"},
+    {"sign", FIELD_NAME, AT(webhook_file, webhook.sign), 0, NULL, NULL, "name of the sealed secret that json messages are signed with (whsec_…)"},
+    {"per_minute", FIELD_COUNT, AT(webhook_file, webhook.per_minute), 0, NULL, "10",
+     "messages of each kind, 1 to 600; what is more is counted in the next one"},
+    {"repeat", FIELD_DURATION, AT(webhook_file, webhook.repeat_ms), 0, NULL, "5m",
+     "the same thing again within this time is counted, not sent; at most 1d"},
+    {"networks", FIELD_TEXTS, AT(webhook_file, networks), 0, NULL, NULL, "private networks that its address may lie in, such as 10.1.0.0/16"},
+    {"ca_file", FIELD_PATH, AT(webhook_file, webhook.ca_file), 0, NULL, NULL, "certificates trusted for it; default: the system's"},
+    END};
+const struct table table_webhook = {"alerts/NAME.yaml", webhook};
+
+const struct table *const all_tables[] = {&table_settings,  &table_master,      &table_connect,
+                                          &table_observe,   &table_person,      &table_agent,
+                                          &table_claim,     &table_destination, &table_server,
+                                          &table_secret,    &table_vault,       &table_kubernetes,
+                                          &table_oauth,     &table_limits,      &table_tool,
+                                          &table_sink,      &table_task,        &table_any_tool,
+                                          &table_condition, &table_inspection,  &table_found,
+                                          &table_class,     &table_pack,        &table_known_by,
+                                          &table_pack_tool, &table_webhook,     NULL};

@@ -286,7 +286,7 @@ signer_sign_client(struct signer *s, const struct bytes *field, struct buf *answ
 {
     struct secret value;
     struct client_key k;
-    if (!ticket_ok(field[2]))
+    if (!ticket_ok(field[2], field[1]))
         return err_make(E_KEYS, "a client assertion is signed for a writ, a call or a lease only");
     TRY(sealed_open(s, field[0], field[1], true, &value));
     struct err e = open_key(bytes_make(value.at, value.n), &k);

@@ -8,9 +8,11 @@
 #define LIST_AT_ONCE 64
 
 bool
-ticket_ok(struct bytes b)
+ticket_ok(struct bytes b, struct bytes destination)
 {
-    if (b.n != TICKET_LENGTH || !(bytes_starts(b, BYTES("wr_")) || bytes_starts(b, BYTES("ca_")) || bytes_starts(b, BYTES("le_"))))
+    bool task = bytes_starts(b, BYTES("wr_")) || bytes_starts(b, BYTES("ca_")) || bytes_starts(b, BYTES("le_"));
+    bool ok = bytes_starts(destination, BYTES(".alert.")) ? bytes_starts(b, BYTES("al_")) : task;
+    if (b.n != TICKET_LENGTH || !ok)
         return false;
     for (size_t i = 3; i < b.n; i++)
         if (!((b.at[i] >= 'a' && b.at[i] <= 'z') || (b.at[i] >= '2' && b.at[i] <= '7')))
@@ -121,8 +123,8 @@ struct err
 signer_release(struct signer *s, const struct bytes *field, struct buf *answer)
 {
     struct secret value;
-    if (!ticket_ok(field[2]))
-        return err_make(E_KEYS, "a secret is released for a writ, a call or a lease only");
+    if (!ticket_ok(field[2], field[1]))
+        return err_make(E_KEYS, "a secret is released for a writ, a call or a lease only, and a webhook's for an alert only");
     TRY(sealed_open(s, field[0], field[1], false, &value));
     wire_put(answer, bytes_make(value.at, value.n));
     secret_free(&value);

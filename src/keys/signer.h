@@ -43,7 +43,7 @@ bool client_key_name(struct bytes name);
 struct err client_key_check(struct bytes value) MUST_USE;
 /* sealed_open(s, name, destination, value): the secret, after the checks that releasing it needs, and counted. */
 struct err sealed_open(struct signer *s, struct bytes name, struct bytes destination, bool key, struct secret *value) MUST_USE;
-/* ticket_ok(b): does it look like the id of a writ, call or lease? */
-bool ticket_ok(struct bytes b);
+/* ticket_ok(b, destination): does it look like the id of a writ, call or lease, or, for what is sealed for a webhook, of an alert? */
+bool ticket_ok(struct bytes b, struct bytes destination);
 
 #endif

@@ -419,14 +419,41 @@ record_admin(struct ask *k, const char *change, struct bytes what)
 }
 
 static struct err
+known_webhook(struct serve *s, struct bytes id, char binding[ALERT_BINDING_MAX])
+{
+    char name[80];
+    struct snapshot *snap = serve_snapshot(s);
+    snprintf(name, sizeof name, "%.*s", BYTES_CUT(id, 64));
+    bool known = bytes_is(id, name) && estate_webhook(snap->estate, name);
+    const char *near = known ? NULL : estate_nearest(snap->estate, "webhook", name);
+    struct err e =
+        known ? err_ok()
+              : err_make(E_NOT_FOUND, "there is no alerts/%s.yaml%s%s%s", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    snapshot_unref(snap);
+    alert_binding(name, binding);
+    return e;
+}
+
+static struct err
 post_secret(struct ask *k)
 {
-    struct bytes name = json_text(k->body, "name"), destination = json_text(k->body, "destination"), value = json_text(k->body, "value");
+    struct bytes name = json_text(k->body, "name"), value = json_text(k->body, "value");
+    struct bytes destination = json_text(k->body, "destination"), webhook = json_text(k->body, "webhook");
+    char binding[ALERT_BINDING_MAX];
     if (value.n == 0)
         return err_make(E_USAGE, "\"value\" is missing");
-    TRY(known_target(k->face->serve, BY_DESTINATION, destination));
+    if (webhook.n && k->face->control)
+        return err_make(E_USAGE, "ask admin.sock to seal a secret of a webhook");
+    if (webhook.n) {
+        TRY(known_webhook(k->face->serve, webhook, binding));
+        destination = bytes_str(binding);
+    } else {
+        TRY(known_target(k->face->serve, BY_DESTINATION, destination));
+    }
     TRY(record_admin(k, "secret sealed", name));
     TRY(keys_seal(k->face->serve->keys, name, destination, value));
+    if (webhook.n)
+        alerts_sealed(k->face->serve->alerts, arena_str(http_exchange_arena(k->x), webhook));
     buf_puts(&k->answer, "{\"sealed\":true}");
     return err_ok();
 }
@@ -580,6 +607,8 @@ static const struct route_row {
     {"POST", "/v1/connect", LATER | MAIN_ONLY | OWN, post_connect},
     {"POST", "/v1/disconnect", LATER | MAIN_ONLY | OWN, post_disconnect},
     {"GET", "/v1/accounts", MAIN_ONLY, get_accounts},
+    {"GET", "/v1/alerts", MAIN_ONLY, get_alerts},
+    {"POST", "/v1/alerts/test", LATER | MAIN_ONLY, post_alerts_test},
     {"GET", "/v1/log/key", ANY, get_log_key},
     {"GET", "/v1/log/said/", PREFIX | CONTROL_ONLY, get_said},
     {"GET", "/v1/log", CONTROL_ONLY, get_log},

@@ -25,7 +25,10 @@ void ask_answer_from_main(struct ask *k);
 struct err post_connect(struct ask *k) MUST_USE;
 struct err post_disconnect(struct ask *k) MUST_USE;
 struct err get_accounts(struct ask *k) MUST_USE;
-/* admin_keys.c */
+/* admin_alerts.c */
+struct err get_alerts(struct ask *k) MUST_USE;
+struct err post_alerts_test(struct ask *k) MUST_USE;
+/* admin_accounts.c */
 struct err get_client_key(struct ask *k) MUST_USE;
 
 #endif

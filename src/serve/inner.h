@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "alert/alert.h"
 #include "estate/pin.h"
 #include "gate/gate.h"
 #include "serve/serve.h"
@@ -19,6 +20,7 @@ struct serve {
     struct audit *audit;
     struct writs *writs;
     struct creds *creds;
+    struct alerts *alerts;
     struct gate *gate;
     struct http_server *agent_server, *admin_server;
     struct control *control;

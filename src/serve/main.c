@@ -126,8 +126,12 @@ open_rooms(struct serve *s)
     buf_printf(&origin, "writ.%s/log", set->name);
     s->log_origin = strdup(buf_text(&origin));
     buf_free(&origin);
-    struct audit_config audit = {.dir = s->log_dir, .origin = s->log_origin, .window_ms = set->log_window_ms, .head_ms = 1000};
+    struct alerts_config alerts = {s->env, s->loop, s->keys, s->store, s->log_dir};
+    TRY(alerts_make(&alerts, &s->alerts));
+    struct audit_config audit = {
+        .dir = s->log_dir, .origin = s->log_origin, .window_ms = set->log_window_ms, .head_ms = 1000, .watch = alerts_record, .watch_ctx = s->alerts};
     TRY(audit_open(s->env, &audit, s->keys, s->store, &s->audit));
+    alerts_start(s->alerts, s->audit, s->snapshot->estate);
     struct writs_config writs = {s->env, s->loop, s->store, s->audit};
     TRY(writs_make(&writs, &s->writs));
     TRY(writs_load(s->writs, s->snapshot->estate));
@@ -245,8 +249,10 @@ close_rooms(struct serve *s)
 {
     control_stop(s->control);
     creds_stop(s->creds);
+    alerts_stop(s->alerts);
     drain(s);
     creds_free(s->creds);
+    alerts_free(s->alerts);
     writs_free(s->writs);
     if (s->keys)
         keys_stop(s->keys);

@@ -5,7 +5,7 @@
 
 #define SETTLE_MS 200 /* editors write in several steps */
 
-static const char *const watched[] = {"", "/agents", "/destinations", "/pins", "/tasks", "/policies", "/inspection"};
+static const char *const watched[] = {"", "/agents", "/destinations", "/pins", "/tasks", "/policies", "/inspection", "/alerts"};
 #define WATCHED (sizeof watched / sizeof *watched)
 
 struct reload {
@@ -77,6 +77,7 @@ put_to_use(struct serve *s, struct snapshot *snap, struct inspect *in)
     s->reload_error[0] = 0;
     pthread_mutex_unlock(&s->lock);
     if (s->gate) {
+        alerts_use(s->alerts, snap->estate);
         struct err listening = creds_use(s->creds, snap->estate);
         if (err_failed(listening))
             serve_say(s, "people cannot connect accounts: %s", listening.text);

@@ -310,6 +310,13 @@ tickets_must_be_ids(void **state)
     }
     assert_ok(keys_release(k, BYTES("t"), BYTES("bank"), BYTES("wr_234567abcdefghijklmnopqrst"), &s));
     secret_free(&s);
+    struct bytes alert = BYTES("al_234567abcdefghijklmnopqrst");
+    assert_err(keys_release(k, BYTES("t"), BYTES("bank"), alert, &s), E_KEYS, "for a writ, a call or a lease only");
+    assert_ok(keys_seal(k, BYTES("hook"), BYTES(".alert.soc"), BYTES("v")));
+    assert_err(keys_release(k, BYTES("hook"), BYTES(".alert.soc"), BYTES("wr_234567abcdefghijklmnopqrst"), &s), E_KEYS,
+               "a webhook's for an alert only");
+    assert_ok(keys_release(k, BYTES("hook"), BYTES(".alert.soc"), alert, &s));
+    secret_free(&s);
     assert_ok(keys_release(k, BYTES("t"), BYTES("bank"), BYTES("le_234567abcdefghijklmnopqrst"), &s));
     secret_free(&s);
     keys_stop(k);
