@@ -199,7 +199,7 @@ struct err cmd_init(struct cli *c), cmd_check(struct cli *c), cmd_serve(struct c
     cmd_disconnect(struct cli *c), cmd_accounts(struct cli *c), cmd_client_key(struct cli *c), cmd_alert_list(struct cli *c),
     cmd_alert_test(struct cli *c), cmd_alert_seal(struct cli *c), cmd_log(struct cli *c), cmd_log_verify(struct cli *c), cmd_help(struct cli *c),
     cmd_version(struct cli *c), cmd_policy_check(struct cli *c), cmd_policy_test(struct cli *c), cmd_policy_eval(struct cli *c),
-    cmd_policy_format(struct cli *c), cmd_policy_convert(struct cli *c), cmd_policy_who(struct cli *c);
+    cmd_policy_format(struct cli *c), cmd_policy_eject(struct cli *c), cmd_policy_convert(struct cli *c), cmd_policy_who(struct cli *c);
 /* Hidden ones, started by the server itself; they take the arguments of main. */
 int cmd_server(int argc, char **argv);
 

@@ -138,6 +138,12 @@ static const struct option policy_test_options[] = {
     END,
 };
 
+static const struct option policy_eject_options[] = {
+    {"to", "NAME", "write policies/NAME.cedar; otherwise builtin", false},
+    {"print", NULL, "write nothing; show them", false},
+    END,
+};
+
 static const struct option policy_format_options[] = {
     {"check", NULL, "change nothing; name the files that are laid out otherwise, exit code 1", false},
     {"write", NULL, "put the result into the files", false},
@@ -466,6 +472,15 @@ const struct command commands[] = {
      COMMON_JSON,
      {"writ policy format --check policies/house.cedar", "writ policy format --write policies/house.cedar"},
      cmd_policy_format},
+    {"policy eject",
+     "[POLICY]…",
+     "write the built-in policies into the estate, to be changed",
+     "All of them, or those named (with or without builtin/). They then stand in for the built-in ones of the same @id, as they are until somebody "
+     "changes them; one that the estate has already is left out. No file is overwritten.",
+     policy_eject_options,
+     COMMON_ALL,
+     {"writ policy eject --print", "writ policy eject", "writ policy eject way-out-asks --to house-way-out"},
+     cmd_policy_eject},
     {"policy convert",
      "FILE",
      "turn Cedar policies or a schema into their JSON form, and back",

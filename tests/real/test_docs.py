@@ -129,3 +129,13 @@ def test_readme_shows_the_demo_as_it_is():
     steps = [(line[11:43].strip(), line[2:10].strip()) for line in excerpt if re.match(r"  (allowed|refused|done|cut) ", line)]
     assert len(steps) >= 8
     assert [step for step in steps if step not in outcomes] == []
+
+
+def test_the_built_in_policies_and_the_reasons_of_tiers_are_as_documented():
+    page = (ROOT / "docs/policies.md").read_text()
+    builtin = re.findall(r'@id\("(builtin/[^"]+)"\)\n(?:@step_up[^\n]*\n)?@description\("([^"]+)"\)', (ROOT / "src/decide/builtin.cedar").read_text())
+    assert len(builtin) == 9 and re.findall(r"^\| `(builtin/[^`]+)` \| (.*) \|$", page, re.M) == builtin
+    reasons = re.findall(r'because = "([^"]+)"|because : "([^"]+)"', (ROOT / "src/decide/decide.c").read_text())
+    assert len(reasons) >= 9
+    for reason in reasons:
+        assert (reason[0] or reason[1]) in page, reason

@@ -209,3 +209,39 @@ def test_what_policies_may_not_say(estate, policy, text):
     (estate / "policies" / "own.cedar").write_text(policy + "\n")
     code, out, _ = writ("check", str(estate))
     assert code == 1 and "policies/own.cedar:1: error" in out and text in out
+
+
+# ------------------------------------------------------------------------------------------------------- policy eject
+
+def test_ejected_policies_stand_in_for_the_built_in_ones(estate):
+    """As they are they change nothing: every decision of the estate's own tests is the same, and each is named as replaced."""
+    code, before, err = writ("policy", "test", "--estate", str(estate))
+    assert code == 0, err
+    code, out, err = writ("policy", "eject", "--estate", str(estate))
+    assert code == 0 and "wrote policies/builtin.cedar" in out and "builtin/way-out-asks" in out, out + err
+    code, out, err = writ("check", "--estate", str(estate))
+    assert code == 0 and "replaces the built-in policy 'builtin/read'" in out + err, out + err
+    assert writ("policy", "test", "--estate", str(estate))[:2] == (0, before)
+    code, out, err = writ("policy", "eject", "--estate", str(estate))
+    assert code == 0 and "nothing was written" in out and "policies/builtin.cedar has it already" in out, "nothing is written twice"
+    text = (estate / "policies/builtin.cedar").read_text()
+    changed = text.replace('context.tool.effect == "read" && resource.sensitivity != "restricted"', "false")
+    assert changed != text
+    (estate / "policies/builtin.cedar").write_text(changed)
+    code, out, _ = writ("policy", "test", "--estate", str(estate))
+    assert code == 1, "what was changed there is what decides"
+
+
+def test_eject_writes_what_was_asked_for(estate):
+    code, out, err = writ("policy", "eject", "write", "builtin/irreversible-asks", "--to", "mine", "--estate", str(estate), "--json")
+    assert code == 0, err
+    assert [(p["policy"], p["ejected"]) for p in json.loads(out)["policies"]] == [("builtin/write", True), ("builtin/irreversible-asks", True)]
+    text = (estate / "policies/mine.cedar").read_text()
+    assert text.count('@id("builtin/') == 2
+    code, out, err = writ("policy", "eject", "rite", "--estate", str(estate))
+    assert code == 1 and "no built-in policy rite" in err and "way-out-asks" in err
+    (estate / "policies/other.cedar").write_text("// mine\n")
+    code, out, err = writ("policy", "eject", "--to", "other", "--estate", str(estate))
+    assert code == 1 and "is there already" in err and (estate / "policies/other.cedar").read_text() == "// mine\n"
+    code, out, err = writ("policy", "eject", "--print", "--estate", str(estate))
+    assert code == 0 and out.count("@id(") == 7, "the two that the estate has are left out"
