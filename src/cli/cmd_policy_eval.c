@@ -46,17 +46,30 @@ scope_fits(const struct cedar_why *why)
     return fits;
 }
 
+/* Of a prompt or a resource there are several requests: the account is of the first that the scope fits. */
+static struct err
+why_of(const struct policy_world *w, const struct policy_result *r, size_t policy, struct cedar_why *why, bool *fits)
+{
+    *fits = false;
+    for (size_t i = 0; i < r->requests.n && !*fits; i++) {
+        if (!cedar_why(w->policies, policy, w->entities, &r->requests.at[i], 0, w->scratch, why))
+            return err_make(E_MEMORY, "out of memory");
+        *fits = scope_fits(why);
+    }
+    return err_ok();
+}
+
 static struct err
 put_why(struct buf *b, const struct policy_world *w, const struct policy_result *r, bool json)
 {
     struct cedar_why why;
+    bool fits;
     for (size_t i = 0; i < cedar_policies_count(w->policies); i++) {
         struct cedar_output out = {NULL, 0};
         if (cedar_policy_is_template(w->policies, i))
             continue;
-        if (!cedar_why(w->policies, i, w->entities, &r->request, 0, w->scratch, &why))
-            return err_make(E_MEMORY, "out of memory");
-        if (!scope_fits(&why))
+        TRY(why_of(w, r, i, &why, &fits));
+        if (!fits)
             continue;
         if (!(json ? cedar_why_json(w->policies, i, &why, &out) : cedar_why_text(w->policies, i, &why, &out)))
             return err_make(E_MEMORY, "out of memory");

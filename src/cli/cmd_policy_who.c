@@ -50,11 +50,8 @@ add_residual(const struct policy_world *w, const struct cedar_residual *r, struc
 }
 
 static struct row
-judge(const struct policy_world *w, const struct cedar_partial_answer *a)
+judge(struct sum s)
 {
-    struct sum s = {0};
-    for (size_t i = 0; i < a->n; i++)
-        add_residual(w, &a->residuals[i], &s);
     if (!s.permit_may)
         return (struct row){.verdict = WHO_NO, .why = "no policy permits it"};
     if (s.refused_must)
@@ -79,31 +76,42 @@ granting(struct policy_world *w, const struct agent *agent, const struct call *c
     return out;
 }
 
+/* What policies say of one of the requests that a call becomes. */
+static struct err
+add_request(struct policy_world *w, const struct cedar_request *r, const struct cedar_partial_options *o, struct sum *sum)
+{
+    struct cedar_unknown unknown[N_UNKNOWN];
+    struct cedar_partial_answer answer;
+    struct cedar_error error = {0};
+    for (size_t i = 0; i < N_UNKNOWN; i++)
+        unknown[i] = (struct cedar_unknown){&unknown_names[i], 1, true};
+    const struct cedar_partial_request p = {.principal = {CEDAR_KNOWN, r->principal},
+                                            .action = {CEDAR_KNOWN, r->action},
+                                            .resource = {CEDAR_KNOWN, r->resource},
+                                            .context = r->context,
+                                            .unknown = unknown,
+                                            .n_unknown = N_UNKNOWN};
+    if (!cedar_partial(w->policies, w->entities, &p, o, w->scratch, &answer, &error))
+        return err_make(E_LIMIT, "%.300s", error.text);
+    for (size_t i = 0; i < answer.n; i++)
+        add_residual(w, &answer.residuals[i], sum);
+    return err_ok();
+}
+
 static struct err
 agent_row(struct policy_world *w, const struct agent *agent, struct call *call, const struct cedar_partial_options *o, struct row *row)
 {
     char empty[] = "";
     struct instance instance = {.strength = PROOF_USER};
     struct writ writ = {.instance = &instance, .agent = agent, .task = agent->tasks[0], .purpose = empty, .on_behalf_of = empty, .confined = true};
-    struct cedar_unknown unknown[N_UNKNOWN];
-    struct cedar_partial_answer answer;
-    struct cedar_error error = {0};
-    struct cedar_request r;
-    char action[DECISION_ACTION_MAX];
+    UNINITIALIZED struct decision_requests r;
+    struct sum sum = {0};
     call->writ = &writ;
     cedar_scratch_reset(w->scratch);
-    TRY(decide_request(call, TIER_STANDARD, true, w->scratch, action, &r));
-    for (size_t i = 0; i < N_UNKNOWN; i++)
-        unknown[i] = (struct cedar_unknown){&unknown_names[i], 1, true};
-    const struct cedar_partial_request p = {.principal = {CEDAR_KNOWN, r.principal},
-                                            .action = {CEDAR_KNOWN, r.action},
-                                            .resource = {CEDAR_KNOWN, r.resource},
-                                            .context = r.context,
-                                            .unknown = unknown,
-                                            .n_unknown = N_UNKNOWN};
-    if (!cedar_partial(w->policies, w->entities, &p, o, w->scratch, &answer, &error))
-        return err_make(E_LIMIT, "%.300s", error.text);
-    *row = judge(w, &answer);
+    TRY(decide_requests(call, TIER_STANDARD, true, w->scratch, &r));
+    for (size_t i = 0; i < r.n; i++)
+        TRY(add_request(w, &r.at[i], o, &sum));
+    *row = judge(sum);
     row->who = bytes_str(agent->id);
     row->tasks = granting(w, agent, call);
     if (row->verdict != WHO_NO && row->tasks.n == 0)
@@ -113,19 +121,20 @@ agent_row(struct policy_world *w, const struct agent *agent, struct call *call, 
     return err_ok();
 }
 
+/* A prompt or a template by its name, whatever its arguments; one URI is a resource. */
 static struct err
 find_call(struct policy_world *w, const char *name, struct call *call)
 {
-    struct bytes rest = bytes_str(name), id = bytes_split(&rest, '/');
-    char destination[128];
-    snprintf(destination, sizeof destination, "%.*s", BYTES_CUT(id, 100));
-    call->destination = estate_destination(w->estate, destination);
-    call->name = rest;
-    call->tool = call->destination ? destination_tool(call->destination, rest) : NULL;
-    if (call->destination == NULL)
-        return err_make(E_NOT_FOUND, "there is no destination '%.60s' (name a tool as DESTINATION/TOOL)", destination);
-    if (call->tool == NULL && !bytes_is(rest, "@resources") && !bytes_is(rest, "@prompts"))
-        return err_make(E_NOT_FOUND, "'%s' has no pinned tool '%.*s'", call->destination->id, BYTES_CUT(rest, 80));
+    TRY(call_find(w->estate, name, call));
+    const struct pinned_extra *x = destination_subject(call->destination, call->name);
+    if (call->tool || bytes_is(call->name, "@resources") || bytes_is(call->name, "@prompts"))
+        return err_ok();
+    if (bytes_starts(call->name, BYTES("@resources/")) && x == NULL)
+        return subject_resource(call, bytes_sub(call->name, 11, call->name.n), &w->c->arena);
+    if (x == NULL)
+        return err_make(E_NOT_FOUND, "'%s' has no pinned '%.*s'", call->destination->id, BYTES_CUT(call->name, 80));
+    call->name = x->prompt ? BYTES("@prompts") : BYTES("@resources");
+    call->items[call->n_items++] = x;
     return err_ok();
 }
 

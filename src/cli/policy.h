@@ -43,6 +43,7 @@ struct policy_ask {
     const char *agent, *tool, *task, *purpose, *on_behalf_of, *proof, *sensitivity;
     bool unconfined, untrusted;
     uint64_t calls;
+    const char *const *found; /* what inspection saw in the arguments, NULL-terminated; NULL: nothing */
     struct bytes arguments; /* JSON; empty: none */
     const char *principal, *action, *resource; /* Type::"id" */
     struct bytes context;                      /* JSON; empty: {} */
@@ -52,8 +53,7 @@ struct policy_ask {
 struct policy_result {
     struct cedar_answer answer;
     struct decision decision;
-    struct cedar_request request;
-    char action[DECISION_ACTION_MAX]; /* the text of request.action, for a call */
+    struct decision_requests requests; /* one, but for a prompt or a resource */
     enum tier tier;
     bool call; /* it was an agent's call: then tier is set */
 };
@@ -62,6 +62,9 @@ struct policy_result {
 struct err ask_run(struct policy_world *w, const struct policy_ask *ask, struct policy_result *r) MUST_USE;
 /* result_groups(w, r, i): the group that the ${i}th satisfied step_up forbid names; false past the last. */
 bool result_group(const struct policy_world *w, const struct policy_result *r, size_t i, struct bytes *group);
+
+/* call_find(e, name, a, call): what DESTINATION/TOOL, DESTINATION/@prompts/NAME or DESTINATION/@resources/URI means: destination, tool, name. E_USAGE. */
+struct err call_find(const struct estate *e, const char *name, struct call *call) MUST_USE;
 
 /* uid_read(c, what, text, out): Type::"id"; in the id, only \" and \\ may follow a backslash. ${what} names it in the error. */
 struct err uid_read(struct cli *c, const char *what, const char *text, struct cedar_uid *out) MUST_USE;

@@ -59,8 +59,8 @@ struct made {
     struct call call;
 };
 
-static struct err
-find_tool(const struct estate *e, const char *name, struct call *call)
+struct err
+call_find(const struct estate *e, const char *name, struct call *call)
 {
     struct bytes rest = bytes_str(name), id = bytes_split(&rest, '/');
     char destination[128];
@@ -68,8 +68,8 @@ find_tool(const struct estate *e, const char *name, struct call *call)
     call->destination = estate_destination(e, destination);
     if (call->destination == NULL) {
         const char *near = estate_nearest(e, "destination", destination);
-        return err_make(E_USAGE, "tool: there is no destination '%.60s'%s%s%s", destination, near ? "; did you mean '" : "", near ? near : "",
-                        near ? "'?" : "");
+        return err_make(E_USAGE, "tool: there is no destination '%.60s'%s%s%s (write DESTINATION/TOOL)", destination, near ? "; did you mean '" : "",
+                        near ? near : "", near ? "'?" : "");
     }
     call->name = rest;
     call->tool = destination_tool(call->destination, rest);
@@ -122,16 +122,34 @@ fill_writ(const struct policy_ask *ask, struct policy_world *w, struct made *m)
     return m->writ.purpose ? err_ok() : err_make(E_MEMORY, "out of memory");
 }
 
+/* "@prompts/NAME" and "@resources/URI"; or "@prompts" and "@resources", with the name or the URI among the arguments. */
+static struct err
+fill_subject(struct policy_world *w, const struct json *given, struct call *call)
+{
+    struct bytes rest = call->name, group = bytes_split(&rest, '/');
+    bool prompt = bytes_is(group, "@prompts");
+    if (!prompt && !bytes_is(group, "@resources"))
+        return err_make(E_USAGE, "tool: '%.*s' is none of: @prompts/NAME, @resources/URI", BYTES_CUT(call->name, 80));
+    struct bytes name = rest.at ? rest : json_text(given, prompt ? "name" : "uri");
+    if (name.n == 0) { /* all of them, in a policy's words */
+        call->name = group;
+        call->arguments = given;
+        return err_ok();
+    }
+    if (!prompt)
+        return subject_resource(call, name, &w->c->arena);
+    struct err e = subject_prompt(call, name, rest.at ? given : json_get(given, "arguments"), true, &w->c->arena);
+    return e.code == E_NOT_FOUND ? err_make(E_USAGE, "tool: '%s' has no pinned prompt '%.*s'", call->destination->id, BYTES_CUT(name, 80)) : e;
+}
+
 /* Arguments as they would be forwarded: checked by the pinned schema, defaults filled in. */
 static struct err
 fill_arguments(const struct policy_ask *ask, struct policy_world *w, struct call *call)
 {
     struct json *given = NULL, *typed = NULL;
     TRY(err_wrap(json_parse(&w->c->arena, ask->arguments.n ? ask->arguments : BYTES("{}"), NULL, &given), "arguments"));
-    if (call->tool == NULL) {
-        call->arguments = given;
-        return err_ok();
-    }
+    if (call->tool == NULL)
+        return fill_subject(w, given, call);
     TRY(arguments_check(call->tool->schema, given, &w->c->arena, &typed));
     call->arguments = typed;
     return err_ok();
@@ -148,12 +166,13 @@ call_request(struct policy_world *w, const struct policy_ask *ask, struct policy
     if (ask->agent == NULL || ask->tool == NULL)
         return err_make(E_USAGE, "a call needs both agent and tool");
     TRY(find_agent(w->estate, ask, &m->writ));
-    TRY(find_tool(w->estate, ask->tool, &m->call));
+    TRY(call_find(w->estate, ask->tool, &m->call));
     TRY(fill_writ(ask, w, m));
     TRY(fill_arguments(ask, w, &m->call));
     out->call = true;
     out->tier = call_tier(&m->call, out->decision.tier_why);
-    return decide_request(&m->call, out->tier, true, w->scratch, out->action, &out->request);
+    m->call.found = ask->found;
+    return decide_requests(&m->call, out->tier, true, w->scratch, &out->requests);
 }
 
 /* Cedar's own answer: a permit and no forbid. */
@@ -176,14 +195,18 @@ conclude_plain(struct policy_world *w, struct policy_result *r)
 struct err
 ask_run(struct policy_world *w, const struct policy_ask *ask, struct policy_result *r)
 {
+    struct cedar_answer answers[DECISION_REQUESTS];
     *r = (struct policy_result){0};
     cedar_scratch_reset(w->scratch);
     if (ask->agent || ask->tool)
         TRY(call_request(w, ask, r));
     else
-        TRY(plain_request(w, ask, &r->request));
-    if (!cedar_evaluate(w->policies, w->entities, &r->request, w->scratch, &r->answer))
-        return err_make(E_MEMORY, "the request takes more than %zu bytes to decide", POLICY_SCRATCH);
+        TRY(plain_request(w, ask, &r->requests.at[0]));
+    r->requests.n = r->requests.n ? r->requests.n : 1;
+    for (size_t i = 0; i < r->requests.n; i++)
+        if (!cedar_evaluate(w->policies, w->entities, &r->requests.at[i], w->scratch, &answers[i]))
+            return err_make(E_MEMORY, "the request takes more than %zu bytes to decide", POLICY_SCRATCH);
+    TRY(decide_join(answers, r->requests.n, &w->c->arena, &r->answer));
     if (w->estate)
         decide_answer(w->policies, &r->answer, &r->decision);
     else

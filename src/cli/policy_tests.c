@@ -281,6 +281,21 @@ known_decision(struct policy_world *w, struct policy_verdict *v, const char *dec
     return false;
 }
 
+static struct err
+take_found(struct policy_world *w, const struct yaml *found, struct policy_ask *ask)
+{
+    const char **list = arena_list(&w->c->arena, (found ? found->count : 0) + 1, sizeof *list);
+    size_t n = 0;
+    if (list == NULL)
+        return err_make(E_MEMORY, "out of memory");
+    if (found && ask->principal)
+        return err_make(E_USAGE, "found: belongs to a call; in Cedar's own words it stands in the context");
+    for (const struct yaml *y = found ? found->child : NULL; y; y = y->next)
+        list[n++] = (const char *)y->text.at;
+    ask->found = list;
+    return err_ok();
+}
+
 static void
 run_one(struct policy_world *w, struct policy_verdict *v, const struct yaml *test)
 {
@@ -288,10 +303,12 @@ run_one(struct policy_world *w, struct policy_verdict *v, const struct yaml *tes
     struct policy_result r;
     struct expected x = {0};
     const char *name = NULL;
+    const struct yaml *found = NULL;
     const struct row rows[] = {{"name", SLOT_TEXT, &name},
                                {"agent", SLOT_TEXT, &ask.agent},
                                {"tool", SLOT_TEXT, &ask.tool},
                                {"arguments", SLOT_JSON, &ask.arguments},
+                               {"found", SLOT_LIST, &found},
                                {"task", SLOT_TEXT, &ask.task},
                                {"purpose", SLOT_TEXT, &ask.purpose},
                                {"on_behalf_of", SLOT_TEXT, &ask.on_behalf_of},
@@ -317,7 +334,9 @@ run_one(struct policy_world *w, struct policy_verdict *v, const struct yaml *tes
     v->name = name ? name : "(without a name)";
     if (!ok || !known_decision(w, v, x.decision))
         return;
-    struct err e = ask_run(w, &ask, &r);
+    struct err e = take_found(w, found, &ask);
+    if (!err_failed(e))
+        e = ask_run(w, &ask, &r);
     if (err_failed(e))
         wrong(w, v, bytes_str(e.text));
     else

@@ -151,18 +151,6 @@ conclude(struct decision *d, const struct tally *t)
     }
 }
 
-struct err
-decide_request(const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch, char action[DECISION_ACTION_MAX],
-               struct cedar_request *out)
-{
-    const struct cedar_value *context = NULL;
-    TRY(request_context(call, tier, with_input, scratch, &context));
-    snprintf(action, DECISION_ACTION_MAX, "%s/%.*s", call->destination->id, BYTES_CUT(call->name, 150));
-    *out = (struct cedar_request){cedar_id("Agent", call->writ->agent->id), cedar_id("Action", action),
-                                  cedar_id("Destination", call->destination->id), context};
-    return err_ok();
-}
-
 void
 decide_answer(const struct cedar_policies *policies, const struct cedar_answer *answer, struct decision *d)
 {
@@ -172,19 +160,68 @@ decide_answer(const struct cedar_policies *policies, const struct cedar_answer *
     conclude(d, &t);
 }
 
-static bool
-evaluate(const struct snapshot *s, const struct call *call, enum tier tier, struct cedar_scratch *scratch, struct err *e, struct cedar_answer *answer)
+/* ${more} into ${list}, each once, in the order of the set. */
+static size_t
+merge(size_t *list, size_t n, const size_t *more, size_t n_more)
 {
-    char action[DECISION_ACTION_MAX];
-    struct cedar_request r;
+    for (size_t i = 0; i < n_more; i++) {
+        size_t at = n;
+        while (at > 0 && list[at - 1] > more[i])
+            at--;
+        if (at > 0 && list[at - 1] == more[i])
+            continue;
+        memmove(&list[at + 1], &list[at], (n++ - at) * sizeof *list);
+        list[at] = more[i];
+    }
+    return n;
+}
+
+static size_t
+merge_errors(struct cedar_policy_error *list, size_t n, const struct cedar_policy_error *more, size_t n_more)
+{
+    for (size_t i = 0; i < n_more; i++) {
+        size_t at = 0;
+        while (at < n && list[at].policy != more[i].policy)
+            at++;
+        if (at == n)
+            list[n++] = more[i];
+    }
+    return n;
+}
+
+struct err
+decide_join(const struct cedar_answer *answers, size_t n, struct arena *a, struct cedar_answer *out)
+{
+    size_t permits = 0, forbids = 0, errors = 0;
+    *out = answers[0];
+    if (n == 1)
+        return err_ok();
+    for (size_t i = 0; i < n; i++)
+        permits += answers[i].n_permits, forbids += answers[i].n_forbids, errors += answers[i].n_errors;
+    size_t *p = arena_list(a, permits + 1, sizeof *p), *f = arena_list(a, forbids + 1, sizeof *f);
+    struct cedar_policy_error *e = arena_list(a, errors + 1, sizeof *e);
+    if (p == NULL || f == NULL || e == NULL)
+        return err_make(E_MEMORY, "no memory to decide");
+    *out = (struct cedar_answer){.permits = p, .forbids = f, .errors = e};
+    for (size_t i = 0; i < n; i++) {
+        out->n_permits = merge(p, out->n_permits, answers[i].permits, answers[i].n_permits);
+        out->n_forbids = merge(f, out->n_forbids, answers[i].forbids, answers[i].n_forbids);
+        out->n_errors = merge_errors(e, out->n_errors, answers[i].errors, answers[i].n_errors);
+    }
+    return err_ok();
+}
+
+static struct err
+evaluate(const struct snapshot *s, const struct call *call, enum tier tier, struct cedar_scratch *scratch, struct arena *a, struct cedar_answer *answer)
+{
+    UNINITIALIZED struct decision_requests r;
+    struct cedar_answer answers[DECISION_REQUESTS];
     cedar_scratch_reset(scratch);
-    *e = decide_request(call, tier, true, scratch, action, &r);
-    if (err_failed(*e))
-        return false;
-    if (cedar_decide(s->engine, &r, NULL, scratch, answer))
-        return true;
-    *e = err_make(E_MEMORY, "no memory to decide");
-    return false;
+    TRY(decide_requests(call, tier, true, scratch, &r));
+    for (size_t i = 0; i < r.n; i++)
+        if (!cedar_decide(s->engine, &r.at[i], NULL, scratch, &answers[i]))
+            return err_make(E_MEMORY, "no memory to decide");
+    return decide_join(answers, r.n, a, answer);
 }
 
 /* The writ as it was opened and the template as it stands now must both grant the call: authority only narrows (law 4). */
@@ -245,7 +282,8 @@ decide(const struct snapshot *s, const struct call *call, struct cedar_scratch *
         refuse(d, e, &where, "grant");
         return;
     }
-    if (!evaluate(s, call, d->tier, scratch, &e, &answer)) {
+    e = evaluate(s, call, d->tier, scratch, a, &answer);
+    if (err_failed(e)) {
         refuse(d, e, NULL, "");
         return;
     }

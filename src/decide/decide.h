@@ -15,7 +15,7 @@ struct snapshot {
     struct estate *estate;
     struct cedar_entities *entities;
     struct cedar_engine *engine; /* the estate's policies, compiled with its entities */
-    struct cedar_policies ***listing; /* listing.c: for each destination and tool those that can speak of it */
+    struct listing_set **listing; /* listing.c: for each destination and what it offers, the policies that can speak of it */
 };
 
 /* The built-in policies' text (src/decide/builtin.cedar), embedded. */
@@ -31,12 +31,17 @@ extern const char *const outcome_names[];
 enum tier { TIER_LIGHT, TIER_STANDARD, TIER_HIGH };
 extern const char *const tier_names[];
 
+#define CALL_ITEMS_MAX 8 /* pinned templates that one URI may come from; one that more fit is refused */
+
+/* A call of a tool; or the use of a prompt or a resource, whose ${name} is "@prompts" or "@resources" (subject.c fills in what is about it). */
 struct call {
     const struct writ *writ;
     const struct destination *destination;
-    const struct tool *tool; /* NULL for the gate's own: ${name} "@resources" or "@prompts" */
+    const struct tool *tool; /* NULL for prompts and resources */
     struct bytes name;
-    const struct json *arguments; /* typed by the pinned schema, defaults filled in; NULL: none */
+    const struct pinned_extra *items[CALL_ITEMS_MAX]; /* the pinned prompt; the pinned templates that the URI could come from */
+    size_t n_items;
+    const struct json *arguments; /* typed by the pinned schema, defaults filled in; {name, arguments} or {uri}; NULL: none */
     struct seen seen;
     int64_t now_ms;
     uint64_t calls; /* allowed under the writ so far */
@@ -63,21 +68,47 @@ struct decision {
 void decide(const struct snapshot *s, const struct call *call, struct cedar_scratch *scratch, struct arena *a, struct decision *d);
 
 /*
- * decide_listed(s, call, scratch, a): could a call of this tool (or of "@resources", "@prompts") be allowed or asked for with *some* arguments, now?
- * What call->arguments has of them is known (NULL: nothing), all others may be anything that the pinned schema and the grant allow. False: no
+ * decide_listed(s, call, scratch, a): could a call of this tool, prompt or resource be allowed or asked for with *some* arguments, now? What
+ * call->arguments has of them is known (NULL: nothing), all others may be anything that the pinned schema and the grant allow. False: no
  * arguments would pass. True: some may; relations between conditions of several policies are not looked at. Any thread; ${call} is of ${s}.
+ * decide_usable: the same, but without asking anyone.
  */
 bool decide_listed(const struct snapshot *s, const struct call *call, struct cedar_scratch *scratch, struct arena *a);
+bool decide_usable(const struct snapshot *s, const struct call *call, struct cedar_scratch *scratch, struct arena *a);
 
 /*
- * The two halves of a decision on policies alone, for tests of policies and for looking into them: the Cedar request that a call becomes
- * (E_ARGUMENTS when a number in it has no exact form; memory of ${scratch}, and ${action} must live as long), and what an answer of the
- * engine means: outcome, policies, reason and edit of ${d}.
+ * The two halves of a decision on policies alone, for tests of policies and for looking into them: the Cedar requests that a call becomes
+ * (E_ARGUMENTS when a number in it has no exact form; memory of ${scratch} and of ${out}), and what an answer of the engine means: outcome,
+ * policies, reason and edit of ${d}.
+ *
+ * A tool's call is one request. A prompt or a resource is asked for as part of all of them ("@prompts": input is {name}, "@resources": {uri})
+ * and as each pinned item that it is ("@prompts/NAME": {name, arguments}, "@resources/TEMPLATE": {uri, mime}); what policies say of any of these
+ * counts: decide_join puts the answers together, in memory of ${a}.
  */
 #define DECISION_ACTION_MAX 256
-struct err decide_request(const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch, char action[DECISION_ACTION_MAX],
-                          struct cedar_request *out) MUST_USE;
+#define DECISION_REQUESTS (1 + CALL_ITEMS_MAX)
+struct decision_requests {
+    struct cedar_request at[DECISION_REQUESTS];
+    char actions[DECISION_REQUESTS][DECISION_ACTION_MAX];
+    size_t n;
+};
+struct err
+decide_requests(const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch, struct decision_requests *out) MUST_USE;
+struct err decide_join(const struct cedar_answer *answers, size_t n, struct arena *a, struct cedar_answer *out) MUST_USE;
 void decide_answer(const struct cedar_policies *policies, const struct cedar_answer *answer, struct decision *d);
+
+/*
+ * subject.c: what a request of a prompt or a resource is about, into name, items and arguments of ${call}, whose destination is set; memory of ${a}.
+ * subject_prompt: ${arguments} (NULL: none) as they are to be sent; with ${whole} they are typed by the pin, else they are what is known of them.
+ * subject_resource: of this URI, in its one spelling. subject_template: any that a pinned template gives. E_ARGUMENTS says what is wrong;
+ * E_NOT_FOUND: the prompt is not pinned.
+ */
+struct err
+subject_prompt(struct call *call, struct bytes name, const struct json *arguments, bool whole, struct arena *a) MUST_USE;
+struct err subject_resource(struct call *call, struct bytes uri, struct arena *a) MUST_USE;
+void subject_template(struct call *call, const struct pinned_extra *template);
+/* call_subject(call): what it is called: the tool's name, "@prompts/NAME", "@resources"; memory of the call or the estate. */
+struct bytes call_subject(const struct call *call);
 
 /* task_covers(task, call): does the template grant the tool at all, whatever the arguments? */
 bool task_covers(const struct task *task, const struct call *call);

@@ -1,4 +1,5 @@
 #include "decide/request.h"
+#include "estate/uri.h"
 
 bool
 grant_covers(const struct grant *g, const struct call *call)
@@ -7,7 +8,22 @@ grant_covers(const struct grant *g, const struct call *call)
         return false;
     if (strcmp(g->tool, "*") == 0)
         return call->tool && tool_effect(call->tool) <= g->ceiling;
+    for (size_t i = 0; i < call->n_items; i++)
+        if (strcmp(g->tool, call->items[i]->subject) == 0)
+            return true;
     return bytes_is(call->name, g->tool);
+}
+
+bool
+grant_nested(const struct grant *g)
+{
+    return strncmp(g->tool, "@prompts/", 9) == 0;
+}
+
+static const struct json *
+argument_of(const struct grant *g, const struct call *call, const char *name)
+{
+    return json_get(grant_nested(g) ? json_get(call->arguments, "arguments") : call->arguments, name);
 }
 
 static bool
@@ -56,9 +72,9 @@ one_of(const struct json *list, const struct json *v)
 }
 
 static bool
-condition_holds(const struct condition *c, const struct call *call, struct arena *a)
+condition_holds(const struct grant *g, const struct condition *c, const struct call *call, struct arena *a)
 {
-    const struct json *v = json_get(call->arguments, c->argument);
+    const struct json *v = argument_of(g, call, c->argument);
     if (c->kind == COND_ABSENT)
         return v == NULL;
     if (v == NULL)
@@ -84,17 +100,36 @@ static const struct condition *
 first_broken(const struct grant *g, const struct call *call, struct arena *a)
 {
     for (size_t i = 0; i < g->n_conditions; i++)
-        if (!condition_holds(&g->conditions[i], call, a))
+        if (!condition_holds(g, &g->conditions[i], call, a))
             return &g->conditions[i];
     return NULL;
+}
+
+/* Could a URI of the template meet the condition? */
+static bool
+template_could(const struct condition *c, struct bytes template)
+{
+    size_t work = URI_WORK;
+    const struct json *first = c->kind == COND_ONE_OF ? c->value->child : c->kind == COND_IS ? c->value : NULL;
+    if (c->kind == COND_STARTS)
+        return uri_template_begins(template, c->value->text);
+    for (const struct json *v = first; v; v = c->kind == COND_ONE_OF ? v->next : NULL)
+        if (v->type == JSON_STRING && uri_template_fits(template, v->text, &work))
+            return true;
+    return false;
 }
 
 bool
 grant_admits(const struct grant *g, const struct call *call, struct arena *a)
 {
-    for (size_t i = 0; i < g->n_conditions; i++)
-        if (json_get(call->arguments, g->conditions[i].argument) && !condition_holds(&g->conditions[i], call, a))
+    bool any_uri = call->n_items && !call->items[0]->prompt && json_get(call->arguments, "uri") == NULL;
+    for (size_t i = 0; i < g->n_conditions; i++) {
+        const struct condition *c = &g->conditions[i];
+        if (argument_of(g, call, c->argument) && !condition_holds(g, c, call, a))
             return false;
+        if (any_uri && strcmp(c->argument, "uri") == 0 && !template_could(c, call->items[0]->name))
+            return false;
+    }
     return true;
 }
 
@@ -110,6 +145,7 @@ grant_check(const struct task *task, const struct call *call, struct arena *a, s
 {
     const struct grant *near = NULL;
     const struct condition *broken = NULL;
+    struct bytes name = call_subject(call);
     for (size_t i = 0; i < task->n_grants; i++) {
         const struct grant *g = &task->grants[i];
         if (!grant_covers(g, call))
@@ -122,13 +158,13 @@ grant_check(const struct task *task, const struct call *call, struct arena *a, s
     }
     *where = near ? near->place : task->place;
     if (near == NULL)
-        return err_make(E_DENIED, "the task %s grants no %s/%.*s", task->id, call->destination->id, BYTES_CUT(call->name, 80));
+        return err_make(E_DENIED, "the task %s grants no %s/%.*s", task->id, call->destination->id, BYTES_CUT(name, 80));
     struct buf list = buf_make(160);
     for (const char **f = broken->folders; f && *f; f++)
         buf_printf(&list, "%s%s", f == broken->folders ? "" : " or ", *f);
     if (broken->value)
         buf_printf(&list, "%.*s", BYTES_CUT(broken->value->raw, 80));
-    struct err e = err_make(E_DENIED, "the task %s grants %s/%.*s only where %s %s%s%s", task->id, call->destination->id, BYTES_CUT(call->name, 80),
+    struct err e = err_make(E_DENIED, "the task %s grants %s/%.*s only where %s %s%s%s", task->id, call->destination->id, BYTES_CUT(name, 80),
                             broken->argument, condition_words[broken->kind], list.n ? " " : "", buf_text(&list));
     buf_free(&list);
     return e;

@@ -220,30 +220,53 @@ found_set(struct cedar_scratch *c, const struct call *call)
     return cedar_set(c, list, n);
 }
 
-/* Every argument comes from the agent until a later part can trace a value to where it was read (law 12). */
+/* Every argument comes from the agent until a later part can trace a value to where it was read (law 12). ${only}: of that one, or NULL. */
 static struct cedar_value *
-origin_record(struct cedar_scratch *c, const struct call *call)
+origin_record(struct cedar_scratch *c, const struct call *call, const char *only)
 {
     struct cedar_value *record = cedar_record(c);
     for (const struct json *m = call->arguments ? call->arguments->child : NULL; m && record; m = m->next)
-        if (!cedar_record_put(c, record, cedar_bytes(m->key), cedar_string(c, cedar_text("agent"))))
+        if ((only == NULL || bytes_is(m->key, only)) && !cedar_record_put(c, record, cedar_bytes(m->key), cedar_string(c, cedar_text("agent"))))
             return NULL;
     return record;
 }
 
+/* What all prompts, or all resources, have: the one member that says which. */
+static struct cedar_value *
+one_member(struct cedar_scratch *c, const struct call *call, const char *key)
+{
+    struct cedar_value *record = cedar_record(c);
+    const struct json *v = json_get(call->arguments, key);
+    if (record && json_is(v, JSON_STRING) && !cedar_record_put(c, record, cedar_text(key), cedar_string(c, cedar_bytes(v->text))))
+        return NULL;
+    return record;
+}
+
+static struct err
+put_input(struct putter *p, const struct call *call, const struct pinned_extra *item)
+{
+    struct cedar_value *input = NULL;
+    const char *only = call->tool || item ? NULL : bytes_is(call->name, "@prompts") ? "name" : "uri";
+    if (only)
+        input = one_member(p->c, call, only);
+    else if (call->arguments)
+        TRY(json_value(p->c, call->arguments, call->tool ? call->tool->schema : item->schema, &input));
+    else
+        input = cedar_record(p->c);
+    if (item && item->mime.n && input && !cedar_record_put(p->c, input, cedar_text("mime"), cedar_string(p->c, cedar_bytes(item->mime))))
+        input = NULL;
+    put(p, "input", input);
+    put(p, "origin", origin_record(p->c, call, only));
+    return err_ok();
+}
+
 struct err
-request_context(const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *c, const struct cedar_value **out)
+request_context(const struct call *call, const struct pinned_extra *item, enum tier tier, bool with_input, struct cedar_scratch *c,
+                const struct cedar_value **out)
 {
     struct putter p = {c, cedar_record(c), false};
-    struct cedar_value *input = NULL;
-    if (with_input && call->arguments)
-        TRY(json_value(c, call->arguments, call->tool ? call->tool->schema : NULL, &input));
-    else if (with_input)
-        input = cedar_record(c);
-    if (with_input) {
-        put(&p, "input", input);
-        put(&p, "origin", origin_record(c, call));
-    }
+    if (with_input)
+        TRY(put_input(&p, call, item));
     put(&p, "tool", tool_record(c, call));
     put(&p, "writ", writ_record_value(c, call));
     put(&p, "seen", seen_record(c, call));
@@ -254,4 +277,30 @@ request_context(const struct call *call, enum tier tier, bool with_input, struct
     put(&p, "now", cedar_datetime(c, call->now_ms));
     *out = p.record;
     return p.failed ? err_make(E_MEMORY, "no memory for the request of a decision") : err_ok();
+}
+
+struct err
+request_make(const struct call *call, const struct pinned_extra *item, enum tier tier, bool with_input, struct cedar_scratch *scratch,
+             char action[DECISION_ACTION_MAX], struct cedar_request *out)
+{
+    const struct cedar_value *context = NULL;
+    struct bytes name = item ? bytes_str(item->subject) : call->name;
+    TRY(request_context(call, item, tier, with_input, scratch, &context));
+    snprintf(action, DECISION_ACTION_MAX, "%s/%.*s", call->destination->id, BYTES_CUT(name, 150));
+    *out = (struct cedar_request){cedar_id("Agent", call->writ->agent->id), cedar_id("Action", action),
+                                  cedar_id("Destination", call->destination->id), context};
+    return err_ok();
+}
+
+struct err
+decide_requests(const struct call *call, enum tier tier, bool with_input, struct cedar_scratch *scratch, struct decision_requests *out)
+{
+    TRY(request_make(call, NULL, tier, with_input, scratch, out->actions[0], &out->at[0]));
+    out->n = 1;
+    for (size_t i = 0; i < call->n_items; i++)
+        if (call->items[i]->named) {
+            TRY(request_make(call, call->items[i], tier, with_input, scratch, out->actions[out->n], &out->at[out->n]));
+            out->n++;
+        }
+    return err_ok();
 }

@@ -36,12 +36,14 @@ add_agent(struct cedar_entities_builder *b, struct cedar_scratch *c, const struc
     return ok && cedar_entities_add(b, cedar_id("Agent", agent->id), r, NULL, 0, NULL);
 }
 
+/* ${in}: the group it is part of, "@prompts" or "@resources"; NULL: the destination's. */
 static bool
-add_action(struct cedar_entities_builder *b, const char *destination, const char *tool)
+add_action(struct cedar_entities_builder *b, const char *destination, const char *in, const char *tool)
 {
-    char name[256];
-    snprintf(name, sizeof name, "%s/%s", destination, tool);
-    struct cedar_uid parent = cedar_id("Action", destination);
+    char name[DECISION_ACTION_MAX], group[DECISION_ACTION_MAX];
+    snprintf(name, sizeof name, "%s/%.150s", destination, tool);
+    snprintf(group, sizeof group, "%s%s%s", destination, in ? "/" : "", in ? in : "");
+    struct cedar_uid parent = cedar_id("Action", group);
     return cedar_entities_add(b, cedar_id("Action", name), NULL, &parent, 1, NULL);
 }
 
@@ -56,8 +58,11 @@ add_destination(struct cedar_entities_builder *b, struct cedar_scratch *c, const
               cedar_entities_add(b, cedar_id("Destination", d->id), r, NULL, 0, NULL) &&
               cedar_entities_add(b, cedar_id("Action", d->id), NULL, &all, 1, NULL);
     for (size_t i = 0; ok && i < d->n_tools; i++)
-        ok = add_action(b, d->id, d->tools[i].name);
-    return ok && add_action(b, d->id, "@resources") && add_action(b, d->id, "@prompts");
+        ok = add_action(b, d->id, NULL, d->tools[i].name);
+    ok = ok && add_action(b, d->id, NULL, "@resources") && add_action(b, d->id, NULL, "@prompts");
+    for (size_t i = 0; ok && i < d->n_extras; i++)
+        ok = !d->extras[i].named || add_action(b, d->id, d->extras[i].prompt ? "@prompts" : "@resources", d->extras[i].subject);
+    return ok;
 }
 
 static bool

@@ -83,11 +83,16 @@ struct tool {
     struct place place;
 };
 
-struct pinned_extra { /* a prompt or a resource template, as pinned */
+struct pinned_extra { /* a prompt or a resource template, as pinned: a subject of grants and policies (docs/estate.md) */
     bool prompt;
     bool held;
     struct bytes name; /* of a template: its uriTemplate */
     uint8_t digest[32];
+    const char *subject;          /* "@prompts/NAME" or "@resources/TEMPLATE": what grants say, and its action behind the destination's id */
+    bool named;                   /* ${subject} is short enough for an action of its own */
+    const struct json *schema;    /* of what policies see of a call: {name, arguments}, {uri, mime} */
+    const struct json *arguments; /* of a prompt: what it takes, as a JSON Schema of texts */
+    struct bytes mime;            /* of a template that says so, or empty */
 };
 
 enum upstream_kind { UPSTREAM_STDIO, UPSTREAM_HTTP };
@@ -337,6 +342,8 @@ const struct task *estate_task(const struct estate *e, const char *id);
 const struct webhook *estate_webhook(const struct estate *e, const char *id);
 const struct tool *destination_tool(const struct destination *d, struct bytes name);
 const struct pinned_extra *destination_extra(const struct destination *d, bool prompt, struct bytes name);
+/* destination_subject(d, text): the pinned one whose subject is ${text}, "@prompts/NAME" or "@resources/TEMPLATE"; or NULL. */
+const struct pinned_extra *destination_subject(const struct destination *d, struct bytes text);
 /* estate_nearest(e, kind, id): the declared id nearest to a mistyped one ("agent", "destination", "task", "person"), or NULL. */
 const char *estate_nearest(const struct estate *e, const char *kind, const char *id);
 

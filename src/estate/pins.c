@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "estate/pin.h"
+#include "estate/subjects.h"
 
 #define PIN_VERSION 2
 
@@ -266,6 +267,7 @@ set_extras(struct loader *l, struct destination *d, enum item_kind kind, const c
         struct bytes name = item_name(kind, t);
         struct pinned_extra *x = &d->extras[d->n_extras++];
         *x = (struct pinned_extra){.prompt = kind == ITEM_PROMPT, .name = name, .held = unaccepted(l, d->pin, kind, name, t, file)};
+        subject_set(l, x, t);
         if (err_failed(item_digest(t, x->digest)))
             l->memory = true;
     }

@@ -4,6 +4,7 @@
  */
 #include "estate/fields.h"
 #include "estate/schema.h"
+#include "estate/subjects.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,9 +153,13 @@ static bool
 any_tool_has(const struct estate *e, struct bytes argument, struct nearest *n)
 {
     bool known = false;
-    for (size_t i = 0; i < e->n_destinations; i++)
-        for (size_t k = 0; k < e->destinations[i].n_tools; k++)
-            known = tool_argument(&e->destinations[i].tools[k], argument, n) || known;
+    for (size_t i = 0; i < e->n_destinations; i++) {
+        const struct destination *d = &e->destinations[i];
+        for (size_t k = 0; k < d->n_tools; k++)
+            known = tool_argument(&d->tools[k], argument, n) || known;
+        known = known || (d->share_prompts && (bytes_is(argument, "name") || bytes_is(argument, "arguments"))) ||
+                (d->share_resources && (bytes_is(argument, "uri") || bytes_is(argument, "mime")));
+    }
     return known;
 }
 
@@ -174,9 +179,36 @@ destination_named(const struct at *p, struct bytes id, int line, int column)
     return NULL;
 }
 
-/* The tool of Action::"destination/tool"; NULL when it names a group of actions, or with a finding when there is none. */
+/*
+ * A pinned prompt or template as an action: is there one, and does a prompt take ${argument} (of input.arguments; empty: none is named)? The
+ * groups "@prompts" and "@resources" are checked by the schema.
+ */
+static void
+check_subject(const struct at *p, const struct destination *d, struct bytes name, struct bytes argument, int line, int column)
+{
+    char hint[HINT_MAX];
+    bool prompt = bytes_starts(name, BYTES("@prompts/"));
+    struct bytes rest = name;
+    bytes_split(&rest, '/');
+    if (!prompt && !bytes_starts(name, BYTES("@resources/")))
+        return;
+    const struct pinned_extra *x = destination_subject(d, name);
+    struct nearest n = nearest_for(x ? argument : rest);
+    if (x == NULL) {
+        subject_nearest(d, prompt, &n);
+        told(p);
+        finding_add(p->l, FINDING_ERROR, p->file, line, column, "'%s' has no pinned %s '%.*s'%s", d->id, prompt ? "prompt" : "resource template",
+                    BYTES_CUT(rest, 64), nearest_hint(&n, hint));
+    } else if (x->arguments && argument.n && !schema_argument(x->arguments, argument, &n)) {
+        told(p);
+        finding_add(p->l, FINDING_ERROR, p->file, line, column, "context.input.arguments.%.*s: the prompt '%s/%.*s' has no such argument%s",
+                    BYTES_CUT(argument, 64), d->id, BYTES_CUT(rest, 64), nearest_hint(&n, hint));
+    }
+}
+
+/* The tool of Action::"destination/tool"; NULL when it names something else, or with a finding when there is none. */
 static const struct tool *
-tool_named(const struct at *p, struct bytes action, int line, int column)
+tool_named(const struct at *p, struct bytes action, struct bytes argument, int line, int column)
 {
     char hint[HINT_MAX];
     size_t slash = bytes_find(action, '/');
@@ -184,8 +216,10 @@ tool_named(const struct at *p, struct bytes action, int line, int column)
         return NULL;
     const struct destination *d = destination_named(p, bytes_sub(action, 0, slash), line, column);
     struct bytes name = bytes_sub(action, slash + 1, action.n);
-    if (d == NULL || !d->pinned || bytes_starts(name, BYTES("@")))
+    if (d == NULL || !d->pinned)
         return NULL;
+    if (bytes_starts(name, BYTES("@")))
+        return check_subject(p, d, name, argument, line, column), NULL;
     const struct tool *t = destination_tool(d, name);
     struct nearest n = nearest_for(name);
     for (size_t i = 0; i < d->n_tools && t == NULL; i++)
@@ -204,8 +238,10 @@ check_context(size_t policy, struct cedar_str action, struct cedar_str path, uns
     char hint[HINT_MAX];
     struct at *p = ctx;
     struct bytes rest = of(path), top = bytes_split(&rest, '.'), argument = bytes_split(&rest, '.');
+    bool of_prompt = bytes_is(top, "input") && bytes_is(argument, "arguments");
     p->policy = policy;
-    const struct tool *t = action.n ? tool_named(p, of(action), (int)line, (int)column) : NULL;
+    const struct tool *t =
+        action.n ? tool_named(p, of(action), of_prompt ? bytes_split(&rest, '.') : bytes_make(NULL, 0), (int)line, (int)column) : NULL;
     if (!bytes_is(top, "input") || argument.n == 0)
         return;
     struct nearest n = nearest_for(argument);

@@ -4,6 +4,7 @@
  * that argument is left out, so a policy that names it is refused at load, and the rest of the estate is as good as before.
  */
 #include "estate/schema.h"
+#include "estate/subjects.h"
 
 #include <stdio.h>
 
@@ -66,10 +67,7 @@ put_destination(struct buf *b, const struct destination *d)
     buf_puts(b, " in [\"CallTool\"];\n");
     for (size_t i = 0; i < d->n_tools; i++)
         put_tool(b, &d->tools[i]);
-    put_action(b, d, BYTES("@resources"));
-    buf_printf(b, "{ uri?: String }, origin: { uri?: String }, %s", around);
-    put_action(b, d, BYTES("@prompts"));
-    buf_printf(b, "{ name?: String }, origin: { name?: String }, %s", around);
+    subject_put_actions(b, d, around);
 }
 
 void

@@ -3,6 +3,7 @@
  */
 #include "estate/fields.h"
 #include "estate/schema.h"
+#include "estate/subjects.h"
 
 static const struct json *
 number_of(struct loader *l, const struct yaml *y, const char *path)
@@ -135,32 +136,50 @@ count_conditions(const struct yaml *map)
     return n;
 }
 
-/* What "@resources" and "@prompts" are called with. */
+/* What all resources, what all prompts are called with. */
 static bool
-shared_argument(const char *tool, struct bytes name)
+shared_argument(const struct grant *g, struct bytes name)
 {
-    return strcmp(tool, "@resources") == 0 ? bytes_is(name, "uri") : bytes_is(name, "name");
+    return strncmp(g->tool, "@resources", 10) == 0 ? bytes_is(name, "uri") : bytes_is(name, "name");
 }
 
 static void
-unknown_argument(struct loader *l, const struct yaml *y, const char *path, const struct nearest *n)
+unknown_argument(struct loader *l, const struct yaml *y, const char *path, const char *tool, const struct nearest *n)
 {
     char hint[HINT_MAX];
-    refuse(l, y, path, "the tool has no such argument%s", nearest_hint(n, hint));
+    refuse(l, y, path, "the %s has no such argument%s", strncmp(tool, "@prompts/", 9) == 0 ? "prompt" : "tool", nearest_hint(n, hint));
 }
 
-static void
-read_conditions(struct loader *l, const struct yaml *map, const char *path, const struct tool *t, struct grant *g)
+static bool
+argument_known(const struct grant *g, const struct tool *t, const struct json *schema, struct bytes name, struct nearest *n)
 {
-    g->conditions = estate_list(l, count_conditions(map), sizeof *g->conditions);
+    if (t)
+        return tool_argument(t, name, n);
+    if (g->tool[0] != '@')
+        return true; /* nothing is known of a tool that is not pinned */
+    if (schema)
+        return schema_argument(schema, name, n);
+    return strncmp(g->tool, "@prompts/", 9) == 0 || shared_argument(g, name);
+}
+
+/* ${schema}: of the arguments, or NULL; ${first}: a condition that the grant's own name makes, or NULL. */
+static void
+read_conditions(struct loader *l, const struct yaml *map, const char *path, const struct tool *t, const struct json *schema,
+                const struct condition *first, struct grant *g)
+{
+    g->conditions = estate_list(l, count_conditions(map) + 1, sizeof *g->conditions);
+    if (first && g->conditions)
+        g->conditions[g->n_conditions++] = *first;
     for (const struct yaml *y = map->child; y && g->conditions; y = y->next) {
         const char *at = join(l, path, y->key);
         struct nearest n = nearest_for(y->key);
-        bool known = t ? tool_argument(t, y->key, &n) : g->tool[0] != '@' || shared_argument(g->tool, y->key);
-        if (!known)
-            unknown_argument(l, y, at, &n);
+        size_t before = g->n_conditions;
+        if (!argument_known(g, t, schema, y->key, &n))
+            unknown_argument(l, y, at, g->tool, &n);
         else
-            read_argument(l, y, at, t ? t->schema : NULL, g);
+            read_argument(l, y, at, t ? t->schema : schema, g);
+        for (size_t i = before; i < g->n_conditions && g->tool[0] == '@'; i++)
+            subject_condition(l, y, at, g, &g->conditions[i]);
     }
 }
 
@@ -174,7 +193,7 @@ unknown_tool(struct loader *l, const struct yaml *y, const char *path, const str
     refuse(l, y, path, "'%s' has no pinned tool '%.*s'%s", d->id, BYTES_CUT(name, 64), nearest_hint(&n, hint));
 }
 
-/* One of "tool", "*", "@resources", "@prompts" of the destination, with what stands below it. */
+/* One of "tool", "*", "@resources…", "@prompts…" of the destination, with what stands below it. */
 static void
 read_grant(struct loader *l, const struct yaml *key, const struct yaml *map, const char *path, struct grant *g)
 {
@@ -187,16 +206,17 @@ read_grant(struct loader *l, const struct yaml *key, const struct yaml *map, con
         g->ceiling = (enum effect)f.up_to;
         return;
     }
-    if (g->tool[0] == '@' && strcmp(g->tool, "@resources") != 0 && strcmp(g->tool, "@prompts") != 0) {
-        refuse(l, key, path, "'%s' is none of: @resources, @prompts", g->tool);
+    const struct json *schema = NULL;
+    struct condition uri = {.argument = NULL};
+    if (g->tool[0] == '@') {
+        if (subject_grant(l, key, path, d, g, &schema, &uri))
+            read_conditions(l, map, path, NULL, schema, uri.argument ? &uri : NULL, g);
         return;
     }
-    if (g->tool[0] == '@' && !(g->tool[1] == 'r' ? d->share_resources : d->share_prompts))
-        refuse(l, key, path, "destinations/%s.yaml does not share them; add there: share: [%s]", d->id, g->tool + 1);
-    if (g->tool[0] != '@' && t == NULL && d->pinned)
+    if (t == NULL && d->pinned)
         unknown_tool(l, key, path, d, name);
     else
-        read_conditions(l, map, path, t, g);
+        read_conditions(l, map, path, t, NULL, NULL, g);
 }
 
 static const struct destination *

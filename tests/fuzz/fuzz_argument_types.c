@@ -41,18 +41,18 @@ conforms(const struct cedar_value *v, const struct type *t)
 static void
 check_request(struct cedar_schema *schema, const struct tool *tool, const struct json *arguments)
 {
-    char empty[] = "", action[DECISION_ACTION_MAX];
+    char empty[] = "";
     struct instance instance = {.strength = PROOF_USER};
     struct agent agent = {.id = "a"};
     struct task task = {.id = "t"};
     struct writ writ = {.instance = &instance, .agent = &agent, .task = &task, .purpose = empty, .on_behalf_of = empty};
     struct call call = {.writ = &writ, .destination = tool->destination, .tool = tool, .name = bytes_str(tool->name), .arguments = arguments};
     struct cedar_scratch *scratch = cedar_scratch_new((size_t)16 << 20);
-    struct cedar_request r;
-    if (scratch && !err_failed(decide_request(&call, TIER_STANDARD, true, scratch, action, &r))) {
-        const struct schema_action *known = schema_find_action(schema, &r.action);
-        MUST(known);
-        conforms(r.context, known->context);
+    static struct decision_requests r;
+    if (scratch && !err_failed(decide_requests(&call, TIER_STANDARD, true, scratch, &r))) {
+        const struct schema_action *known = schema_find_action(schema, &r.at[0].action);
+        MUST(known && r.n == 1);
+        conforms(r.at[0].context, known->context);
     }
     cedar_scratch_free(scratch);
 }

@@ -648,20 +648,21 @@ test_the_schema_says_what_is_built(void **state)
     struct buf b = buf_make(CEDAR_MAX_SCHEMA_BYTES);
     struct cedar_schema *schema = NULL;
     struct cedar_error error;
-    char action[DECISION_ACTION_MAX], why[160];
+    char why[160];
+    static struct decision_requests rs;
     (void)state;
     scene_make(&k, "", "");
     policy_schema_text(k.s->estate, &b);
     if (!cedar_schema_parse((struct cedar_str){(const char *)b.at, b.n}, "estate", &schema, &error))
         fail_msg("%s", error.text);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        struct cedar_request r;
         ask(&k, "d", calls[i].tool, calls[i].arguments);
         cedar_scratch_reset(k.scratch);
-        assert_int_equal(decide_request(&k.call, call_tier(&k.call, why), true, k.scratch, action, &r).code, E_OK);
-        const struct schema_action *known = schema_find_action(schema, &r.action);
+        assert_int_equal(decide_requests(&k.call, call_tier(&k.call, why), true, k.scratch, &rs).code, E_OK);
+        assert_int_equal(rs.n, 1);
+        const struct schema_action *known = schema_find_action(schema, &rs.at[0].action);
         assert_non_null(known);
-        conforms(r.context, known->context);
+        conforms(rs.at[0].context, known->context);
     }
     cedar_schema_unref(schema);
     buf_free(&b);
