@@ -212,7 +212,8 @@ decide_join(const struct cedar_answer *answers, size_t n, struct arena *a, struc
 }
 
 static struct err
-evaluate(const struct snapshot *s, const struct call *call, enum tier tier, struct cedar_scratch *scratch, struct arena *a, struct cedar_answer *answer)
+evaluate(const struct snapshot *s, const struct call *call, enum tier tier, struct cedar_scratch *scratch, struct arena *a,
+         struct cedar_answer *answer)
 {
     UNINITIALIZED struct decision_requests r;
     struct cedar_answer answers[DECISION_REQUESTS];

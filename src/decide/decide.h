@@ -103,8 +103,7 @@ void decide_answer(const struct cedar_policies *policies, const struct cedar_ans
  * subject_resource: of this URI, in its one spelling. subject_template: any that a pinned template gives. E_ARGUMENTS says what is wrong;
  * E_NOT_FOUND: the prompt is not pinned.
  */
-struct err
-subject_prompt(struct call *call, struct bytes name, const struct json *arguments, bool whole, struct arena *a) MUST_USE;
+struct err subject_prompt(struct call *call, struct bytes name, const struct json *arguments, bool whole, struct arena *a) MUST_USE;
 struct err subject_resource(struct call *call, struct bytes uri, struct arena *a) MUST_USE;
 void subject_template(struct call *call, const struct pinned_extra *template);
 /* call_subject(call): what it is called: the tool's name, "@prompts/NAME", "@resources"; memory of the call or the estate. */

@@ -102,8 +102,9 @@ subject_nearest(const struct destination *d, bool prompt, struct nearest *n)
 static void
 put_group(struct buf *b, const struct destination *d, const char *group, const char *member, const char *around)
 {
-    buf_printf(b, "action \"%s/%s\" in [\"%s\"] appliesTo { principal: [Agent], resource: [Destination], context: { input: { %s?: String }, "
-                  "origin: { %s?: String }, %s",
+    buf_printf(b,
+               "action \"%s/%s\" in [\"%s\"] appliesTo { principal: [Agent], resource: [Destination], context: { input: { %s?: String }, "
+               "origin: { %s?: String }, %s",
                d->id, group, d->id, member, member, around);
 }
 
@@ -156,7 +157,8 @@ unknown(struct loader *l, const struct yaml *key, const char *path, const struct
     char hint[HINT_MAX];
     struct nearest n = nearest_for(name);
     subject_nearest(d, prompt, &n);
-    refuse(l, key, path, "'%s' has no pinned %s '%.*s'%s", d->id, prompt ? "prompt" : "resource template", BYTES_CUT(name, 64), nearest_hint(&n, hint));
+    refuse(l, key, path, "'%s' has no pinned %s '%.*s'%s", d->id, prompt ? "prompt" : "resource template", BYTES_CUT(name, 64),
+           nearest_hint(&n, hint));
     return false;
 }
 
@@ -175,8 +177,8 @@ one_uri(struct loader *l, const struct yaml *key, const char *path, const struct
 }
 
 bool
-subject_grant(struct loader *l, const struct yaml *key, const char *path, const struct destination *d, struct grant *g,
-              const struct json **schema, struct condition *uri)
+subject_grant(struct loader *l, const struct yaml *key, const char *path, const struct destination *d, struct grant *g, const struct json **schema,
+              struct condition *uri)
 {
     struct bytes rest = bytes_str(g->tool), group = bytes_split(&rest, '/');
     bool prompts = bytes_is(group, "@prompts");

@@ -51,9 +51,9 @@ any_hex(uint8_t c)
 static bool
 pretends(struct bytes decoded)
 {
-    static const char *const forms[] = {"\xef\xbc\x8f", "\xef\xbc\x8e", "\xef\xbc\xbc", "\xe2\x81\x84", "\xe2\x88\x95", "\xe2\x80\xa4",
-                                        "\xe2\x80\xa5", "\xe2\x80\xa6", "\xef\xb9\xa8", "\xe2\x80\x8b", "\xe2\x80\x8c", "\xe2\x80\x8d",
-                                        "\xe2\x81\xa0", "\xef\xbb\xbf", "\xc2\xad"};
+    static const char *const forms[] = {"\xef\xbc\x8f", "\xef\xbc\x8e", "\xef\xbc\xbc", "\xe2\x81\x84", "\xe2\x88\x95",
+                                        "\xe2\x80\xa4", "\xe2\x80\xa5", "\xe2\x80\xa6", "\xef\xb9\xa8", "\xe2\x80\x8b",
+                                        "\xe2\x80\x8c", "\xe2\x80\x8d", "\xe2\x81\xa0", "\xef\xbb\xbf", "\xc2\xad"};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (bytes_search(decoded, bytes_str(forms[i])) < decoded.n)
             return true;
@@ -204,17 +204,19 @@ push(struct tokens *t, struct token token)
 }
 
 /* RFC 6570 §3.2: what an expression can expand to, as runs of characters. Names and lengths are not looked at. */
-static const struct operator {
+static const struct operator
+{
     char name, first, next; /* what stands before the first value, and before others; 0: nothing, resp. a comma */
     bool open;
     const char *one, *many; /* characters beside unreserved and encoded ones, without and with * */
-} operators[] = {
-    {0, 0, 0, false, ",", ",="},    {'+', 0, 0, true, "", ""},       {'#', '#', 0, true, "", ""},     {'.', '.', '.', false, ",", ",=."},
+}
+operators[] = {
+    {0, 0, 0, false, ",", ",="},        {'+', 0, 0, true, "", ""},           {'#', '#', 0, true, "", ""},         {'.', '.', '.', false, ",", ",=."},
     {'/', '/', '/', false, ",", ",=/"}, {';', ';', ';', false, ",=", ",=;"}, {'?', '?', '&', false, ",=", ",=&"}, {'&', '&', '&', false, ",=", ",=&"},
 };
 
-static const struct operator *
-operator_of(struct bytes expression)
+static const struct
+operator* operator_of(struct bytes expression)
 {
     for (size_t i = 1; expression.n && i < sizeof operators / sizeof *operators; i++)
         if (expression.at[0] == (uint8_t)operators[i].name)
@@ -225,7 +227,7 @@ operator_of(struct bytes expression)
 static void
 push_expression(struct tokens *t, struct bytes expression)
 {
-    const struct operator *o = operator_of(expression);
+    const struct operator* o = operator_of(expression);
     bool first = true;
     expression = bytes_sub(expression, o->name ? 1 : 0, expression.n);
     while (expression.n) {
@@ -251,7 +253,7 @@ read_template(struct bytes template, struct tokens *t)
         size_t end = bytes_find(template, '}');
         if (end == template.n || end == 1)
             return false;
-        push_expression(t, bytes_sub(template, 1, end));
+        push_expression(t, bytes_sub(template, 1, end - 1));
         template = bytes_sub(template, end + 1, template.n);
     }
     return !t->failed;

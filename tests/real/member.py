@@ -126,7 +126,7 @@ def take(m):
     if method == "tools/list":
         return answer(i, tools=TOOLS, **kept())
     if method == "prompts/list":
-        return answer(i, prompts=[{"name": "hello"}, {"name": "with: any / letters"}], **kept())
+        return answer(i, prompts=[{"name": "hello", "arguments": [{"name": "a"}]}, {"name": "with: any / letters"}], **kept())
     if method == "prompts/get":
         return answer(i, messages=[{"role": "user", "content": {"type": "text", "text": f"{NAME} greets by {m['params']['name']}"}}])
     if method == "resources/list":

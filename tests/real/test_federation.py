@@ -161,7 +161,7 @@ def test_prompts_have_names_of_their_own(hub):
     assert prompts == [f"{n}__{p}" for n in ("bank", "evil", "old") for p in ("hello", "with: any / letters")]
     got = hub.ask("prompts/get", {"name": "old__with: any / letters"})["result"]
     assert got["messages"][0]["content"]["text"] == "old greets by with: any / letters"
-    refused(hub.ask("prompts/get", {"name": "older__hello"}), "grants no prompts")
+    refused(hub.ask("prompts/get", {"name": "older__hello"}), "grants no older/@prompts")
     refused(hub.ask("prompts/get", {"name": "hello"}), "no prompt of this address")
 
 
@@ -228,7 +228,7 @@ def test_a_link_in_a_result_leads_to_its_own_server(hub, house):
     assert link("bank", "somewhere://else") == "writ:bank:somewhere://else"
     read = hub.ask("resources/read", {"uri": "writ:evil:own://bank"})["result"]["contents"][0]["text"]
     assert read == "read at evil", "it may say what it likes of its own"
-    refused(hub.ask("resources/read", {"uri": "writ:older:own://older"}), "grants no resources")
+    refused(hub.ask("resources/read", {"uri": "writ:older:own://older"}), "grants no older/@resources")
 
 
 def test_long_lists_come_in_pages(hub, house):

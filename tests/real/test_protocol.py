@@ -334,7 +334,7 @@ def check_read(c, key):
 
 
 def check_read_refused(c, key):
-    assert c.error(key)["code"] == 4030 and "grants no resources" in c.error(key)["message"]
+    assert c.error(key)["code"] == 4030 and "@resources" in c.error(key)["message"]
 
 
 def check_logged(c, key):

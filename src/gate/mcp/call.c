@@ -4,8 +4,6 @@
 
 #include "gate/mcp/mcp.h"
 
-static bool prepare(struct down *d);
-
 static void
 put_session(struct buf *m, const struct session *s)
 {
@@ -50,15 +48,15 @@ put_decision(struct buf *m, const struct down *d, struct bytes name)
         look_put(d->found, m);
 }
 
-static struct err
-record_decision(struct down *d, struct bytes name, bool sync, audit_done *done, void *ctx)
+struct err
+call_record(struct down *d, struct bytes name, bool sync, audit_done *done, void *ctx)
 {
     struct buf m = buf_make(16384);
-    const struct json *arguments = rpc_param(&d->rpc, "arguments");
+    const struct json *arguments = d->arguments ? d->arguments : rpc_param(&d->rpc, "arguments");
     put_decision(&m, d, name);
     struct audit_event event = {.kind = AUDIT_DECISION, .members = buf_bytes(&m)};
     if (arguments) {
-        struct bytes said = d->arguments ? d->arguments->raw : arguments->raw;
+        struct bytes said = arguments->raw;
         if (d->found && d->found->secret)
             said = d->found->clean.n ? d->found->clean : BYTES("\"[redacted]\"");
         event.said[event.n_said++] = (struct audit_said){"arguments", said};
@@ -75,7 +73,7 @@ record_decision(struct down *d, struct bytes name, bool sync, audit_done *done, 
 void
 call_over(struct down *d, const char *status, size_t bytes)
 {
-    if (d->call[0] == 0 || d->answered || d->tool == NULL || d->decision.outcome != OUTCOME_ALLOW)
+    if (!d->owes || d->answered)
         return;
     struct gate *g = d->session->gate;
     struct buf m = buf_make(4096);
@@ -89,14 +87,14 @@ call_over(struct down *d, const char *status, size_t bytes)
     struct err e = audit_append(g->config.audit, &event, false, NULL, NULL);
     (void)e; /* the effect has happened; a log that fails stops the next one */
     buf_free(&m);
-    d->tool = NULL; /* once */
+    d->owes = false;
 }
 
 /* ------------------------------------------------------------------------------------------------------- refusals */
 
 /* What was refused and by which policy, and nothing else: no argument of others, no path of the estate, no place of a policy. */
-static void
-tell_refusal(struct down *d, const char *denied)
+void
+call_tell(struct down *d, const char *denied)
 {
     const struct decision *v = &d->decision;
     struct buf data = buf_make(8192), text = buf_make(1024);
@@ -117,8 +115,8 @@ tell_refusal(struct down *d, const char *denied)
     buf_free(&text);
 }
 
-static void
-refuse_as(struct down *d, struct bytes name, const char *code, const char *reason, const char *edit)
+void
+call_refuse_as(struct down *d, struct bytes name, const char *code, const char *reason, const char *edit)
 {
     struct decision *v = &d->decision;
     v->outcome = OUTCOME_DENY;
@@ -127,24 +125,24 @@ refuse_as(struct down *d, struct bytes name, const char *code, const char *reaso
     snprintf(v->edit, sizeof v->edit, "%.250s", edit);
     struct err e = writ_count(d->session->gate->config.writs, d->session->writ, false);
     if (!err_failed(e))
-        e = record_decision(d, name, false, NULL, NULL);
+        e = call_record(d, name, false, NULL, NULL);
     if (err_failed(e))
         down_fail(d, e);
     else
-        tell_refusal(d, code);
+        call_tell(d, code);
 }
 
 static void
 refuse(struct down *d, struct bytes name, const char *reason, const char *edit)
 {
-    refuse_as(d, name, "denied", reason, edit);
+    call_refuse_as(d, name, "denied", reason, edit);
 }
 
 void
 call_refuse(struct down *d, struct bytes name, const char *reason)
 {
     char edit[160];
-    if (!prepare(d))
+    if (!call_prepare(d))
         return;
     snprintf(edit, sizeof edit, "pins/%s.json (look: writ destination show %s)", d->destination->id, d->destination->id);
     refuse(d, name, reason, edit);
@@ -159,7 +157,7 @@ refuse_arguments(struct down *d, struct bytes name, struct err e)
     v->outcome = OUTCOME_DENY;
     v->n_policies = 0;
     snprintf(v->reason, sizeof v->reason, "%.250s", e.text);
-    struct err r = record_decision(d, name, false, NULL, NULL);
+    struct err r = call_record(d, name, false, NULL, NULL);
     if (err_failed(r)) {
         down_fail(d, r);
         return;
@@ -246,6 +244,7 @@ call_again(struct down *d)
 struct recorded {
     struct down *d;
     struct loop *loop;
+    void (*then)(struct down *d);
     struct err e;
 };
 
@@ -256,7 +255,7 @@ recorded_on_loop(void *ctx)
     if (err_failed(r->e))
         down_fail(r->d, r->e);
     else
-        send_on(r->d);
+        r->then(r->d);
     down_unref(r->d);
     free(r);
 }
@@ -272,8 +271,8 @@ recorded(struct err e, uint64_t index, void *ctx)
 }
 
 /* High: on disk before the effect. Others: in the journal buffer, on disk within the stated window (law 6). */
-static void
-allow(struct down *d, struct bytes name)
+void
+call_allow(struct down *d, struct bytes name, void (*then)(struct down *d))
 {
     struct gate *g = d->session->gate;
     struct err e = writ_count(g->config.writs, d->session->writ, true);
@@ -281,12 +280,13 @@ allow(struct down *d, struct bytes name)
         refuse(d, name, e.text, "");
         return;
     }
+    d->owes = true;
     if (d->decision.tier != TIER_HIGH) {
-        e = record_decision(d, name, false, NULL, NULL);
+        e = call_record(d, name, false, NULL, NULL);
         if (err_failed(e))
             down_fail(d, e);
         else
-            send_on(d);
+            then(d);
         return;
     }
     struct recorded *r = malloc(sizeof *r);
@@ -294,13 +294,25 @@ allow(struct down *d, struct bytes name)
         down_fail(d, err_make(E_MEMORY, "no memory for a record"));
         return;
     }
-    *r = (struct recorded){down_ref(d), g->config.loop, err_ok()};
-    e = record_decision(d, name, true, recorded, r);
+    *r = (struct recorded){down_ref(d), g->config.loop, then, err_ok()};
+    e = call_record(d, name, true, recorded, r);
     if (err_failed(e)) {
         free(r);
         down_fail(d, e);
         down_unref(d);
     }
+}
+
+void
+call_deny(struct down *d, struct bytes name)
+{
+    struct err e = writ_count(d->session->gate->config.writs, d->session->writ, false);
+    if (!err_failed(e))
+        e = call_record(d, name, false, NULL, NULL);
+    if (err_failed(e))
+        down_fail(d, e);
+    else
+        call_tell(d, "denied");
 }
 
 /* ------------------------------------------------------------------------------------------------------- deciding */
@@ -320,8 +332,8 @@ type_arguments(struct down *d)
     return arguments_check(d->tool->schema, given, &d->arena, &d->arguments);
 }
 
-static struct call
-as_call(struct down *d, struct bytes name)
+struct call
+call_of(struct down *d, struct bytes name)
 {
     struct gate *g = d->session->gate;
     return (struct call){.writ = d->session->writ,
@@ -336,8 +348,8 @@ as_call(struct down *d, struct bytes name)
 }
 
 /* The newer era asks for one more check: the header that routed the request says what the body says (-32020). Done by the face. */
-static bool
-prepare(struct down *d)
+bool
+call_prepare(struct down *d)
 {
     struct gate *g = d->session->gate;
     struct err e = env_id(g->config.env, "ca", d->call);
@@ -385,7 +397,7 @@ decide_modified(struct down *d, struct bytes name)
         refuse(d, name, e.text, "");
         return false;
     }
-    struct call call = as_call(d, name);
+    struct call call = call_of(d, name);
     decide(d->snapshot, &call, g->scratch, &d->arena, &d->decision);
     if (d->decision.outcome != OUTCOME_MODIFY)
         return true;
@@ -404,7 +416,7 @@ call_take(struct down *d)
     }
     if (link_pins_hold(d))
         return;
-    if (!prepare(d))
+    if (!call_prepare(d))
         return;
     d->tool = destination_tool(d->destination, name);
     if (d->tool == NULL) {
@@ -415,7 +427,7 @@ call_take(struct down *d)
         return;
     }
     struct err e = prepare_arguments(d, false);
-    struct call call = as_call(d, name);
+    struct call call = call_of(d, name);
     if (err_failed(e) && e.code == E_ARGUMENTS && grant_names(d, name)) {
         refuse_arguments(d, name, e);
         return;
@@ -429,7 +441,7 @@ call_take(struct down *d)
         return;
     char looked[200];
     if (d->decision.outcome == OUTCOME_ALLOW && d->found && look_refused(d->found, looked)) {
-        refuse_as(d, name, "found", looked, "inspection.yaml (what is done about what is found in arguments)");
+        call_refuse_as(d, name, "found", looked, "inspection.yaml (what is done about what is found in arguments)");
         return;
     }
     if (d->decision.outcome == OUTCOME_ALLOW && !link_tool_verified(d->session->link, d->tool)) {
@@ -444,20 +456,14 @@ call_take(struct down *d)
         snprintf(reason, sizeof reason, "%u calls of this writ are under way at %s; wait for an answer", d->destination->concurrency,
                  d->destination->id);
         snprintf(edit, sizeof edit, "%s:%d (limits: concurrency)", d->destination->place.file, d->destination->place.line);
-        refuse_as(d, name, "busy", reason, edit);
+        call_refuse_as(d, name, "busy", reason, edit);
         return;
     }
     if (d->decision.outcome == OUTCOME_ALLOW) {
-        allow(d, name);
+        call_allow(d, name, send_on);
         return;
     }
-    e = writ_count(g->config.writs, d->session->writ, false);
-    if (!err_failed(e))
-        e = record_decision(d, name, false, NULL, NULL);
-    if (err_failed(e))
-        down_fail(d, e);
-    else
-        tell_refusal(d, "denied");
+    call_deny(d, name);
 }
 
 /* A server's error code goes through, but for Writ's own: it may not speak in Writ's name. */
@@ -530,61 +536,4 @@ grant_names(const struct down *d, struct bytes name)
             (bytes_is(name, task->grants[i].tool) || strcmp(task->grants[i].tool, "*") == 0))
             return true;
     return false;
-}
-
-static struct json *
-named_arguments(struct down *d, const char *key, const struct json *value)
-{
-    struct json *made = NULL;
-    if (!json_is(value, JSON_STRING))
-        return NULL;
-    struct buf b = buf_make(65536);
-    json_open(&b, '{');
-    json_member_raw(&b, key, value->raw);
-    json_close(&b, '}');
-    struct bytes text = b.failed ? (struct bytes){NULL, 0} : arena_copy(&d->arena, buf_bytes(&b));
-    buf_free(&b);
-    return text.at && !err_failed(json_parse(&d->arena, text, NULL, &made)) ? made : NULL;
-}
-
-/* What the conditions of @resources and @prompts are about: the uri or the name of the request. NULL for lists, which name neither. */
-static struct json *
-gate_arguments(struct down *d)
-{
-    const struct json *ref = rpc_param(&d->rpc, "ref"), *from = ref ? ref : d->rpc.params; /* ref: completion/complete */
-    const char *key = json_get(from, "uri") ? "uri" : "name";
-    return named_arguments(d, key, json_get(from, key));
-}
-
-static bool
-gate_allows(struct down *d, const char *name, struct json *arguments)
-{
-    struct gate *g = d->session->gate;
-    struct call call = as_call(d, bytes_str(name));
-    call.arguments = arguments;
-    decide(d->snapshot, &call, g->scratch, &d->arena, &d->decision);
-    struct err e = writ_count(g->config.writs, d->session->writ, d->decision.outcome == OUTCOME_ALLOW);
-    if (!err_failed(e))
-        e = record_decision(d, bytes_str(name), false, NULL, NULL);
-    if (err_failed(e)) {
-        down_fail(d, e);
-        return false;
-    }
-    if (d->decision.outcome == OUTCOME_ALLOW)
-        writ_saw(g->config.writs, d->session->writ, d->destination);
-    return d->decision.outcome == OUTCOME_ALLOW;
-}
-
-bool
-call_gate_allows(struct down *d, const char *name)
-{
-    return prepare(d) && gate_allows(d, name, gate_arguments(d));
-}
-
-bool
-call_gate_allows_uri(struct down *d, const struct json *uri)
-{
-    if (d->snapshot == NULL && !prepare(d))
-        return false;
-    return gate_allows(d, "@resources", named_arguments(d, "uri", uri));
 }

@@ -292,7 +292,7 @@ wake(struct link *l, const struct err *why)
         if (!d->answered && why)
             down_fail(d, *why);
         else if (!d->answered && s->link == l)
-            call_take(d);
+            method_again(d);
         else if (!d->answered)
             down_fail(d, err_make(E_UPSTREAM, "the server ended before it was asked"));
         down_unref(d);

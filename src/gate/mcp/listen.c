@@ -45,6 +45,15 @@ wanted(const struct json *filter, const char *key)
 
 /* ------------------------------------------------------------------------------------------- a client that listens */
 
+/* A list of which nothing is granted is empty, and stays so. */
+static bool
+kind_granted(const struct session *s, struct bytes filter)
+{
+    return bytes_is(filter, kinds[1].filter)   ? subject_granted(s, "@prompts")
+           : bytes_is(filter, kinds[2].filter) ? subject_granted(s, "@resources")
+                                               : true;
+}
+
 /* The client's filter without what this writ may not hear of: resources that it may not read, tasks that are not its own. */
 static void
 put_granted(struct buf *b, struct down *d, const struct json *filter)
@@ -52,6 +61,8 @@ put_granted(struct buf *b, struct down *d, const struct json *filter)
     json_open(b, '{');
     for (const struct json *m = json_is(filter, JSON_OBJECT) ? filter->child : NULL; m; m = m->next) {
         bool uris = bytes_is(m->key, "resourceSubscriptions"), tasks = bytes_is(m->key, "taskIds");
+        if (!kind_granted(d->session, m->key))
+            continue;
         json_key_bytes(b, m->key);
         if ((!uris && !tasks) || m->type != JSON_ARRAY) {
             buf_put(b, m->raw);
@@ -60,7 +71,7 @@ put_granted(struct buf *b, struct down *d, const struct json *filter)
         size_t n = 0;
         json_open(b, '[');
         for (const struct json *v = m->child; v && n < URIS_MAX && !d->answered; v = v->next)
-            if (v->type == JSON_STRING && (uris ? call_gate_allows_uri(d, v) : tasks_own(d->session, v->text))) {
+            if (v->type == JSON_STRING && (uris ? subject_listens(d, v) : tasks_own(d->session, v->text))) {
                 json_item(b);
                 buf_put(b, v->raw);
                 n++;

@@ -11,6 +11,7 @@
  *   tasks.c                handles of work that goes on after its call
  *   headers.c              headers that say again what stands in the body
  *   call.c, list.c         tools/call decided; lists filtered
+ *   subject.c              prompts and resources decided
  *   look.c                 what stands in what passes, both ways: found, redacted, refused, on record
  *   saw.c                  what a writ has seen when a result passes
  *   hub.c, hub_*.c         several destinations behind one address (hub.h)
@@ -177,7 +178,8 @@ struct down {
     struct snapshot *snapshot;
     const struct destination *destination;
     const struct tool *tool;
-    struct json *arguments; /* typed; what is forwarded */
+    struct json *arguments; /* typed; what is forwarded, or, of a prompt or resource, what it was decided by */
+    bool owes; /* it was allowed, and its end is not on record yet */
     struct inspection *found; /* in them; NULL: nothing */
     const char *const *found_names; /* for policies, NULL-terminated; or NULL */
     const char *outsiders;  /* the part of its result that outsiders wrote, as it is stated of the tool; or NULL */
@@ -260,6 +262,7 @@ bool listen_over(struct down *d);
 /* methods.c: is there such a method in the session's era? method_take: do what it asks; it is known and the link is ready. */
 bool method_known(const struct session *s, struct bytes name);
 void method_take(struct down *d);
+void method_again(struct down *d); /* it waited for a look at what the server offers */
 /* method_pass(d, answer): send it on as it is, translated for the server's era. method_answer: the usual way back. */
 void method_pass(struct down *d, void (*answer)(struct down *d, const struct rpc *answer));
 void method_answer(struct down *d, const struct rpc *answer);
@@ -278,8 +281,19 @@ void list_tools_take(struct down *d);
 /* answers of the server for them */
 void call_answer(struct down *d, const struct rpc *answer);
 void list_tools_answer(struct down *d, const struct rpc *answer);
-void list_prompts_answer(struct down *d, const struct rpc *answer);
-void list_templates_answer(struct down *d, const struct rpc *answer);
+void list_items_take(struct down *d); /* of prompts, resources and templates */
+
+/*
+ * subject.c: prompts and resources, each decided on what it is. subject_take: prompts/get, resources/read, resources/(un)subscribe. subject_complete:
+ * completion/complete. subject_granted(d, group): does any grant speak of "@prompts", "@resources"? subject_hears(s, uri): may the writ hear of this
+ * resource now? subject_listens(d, uri): the same for a subscription, decided and recorded. subject_shows(d, kind, item): is it listed?
+ */
+void subject_take(struct down *d);
+void subject_complete(struct down *d);
+bool subject_granted(const struct session *s, const char *group);
+bool subject_hears(struct session *s, const struct json *uri);
+bool subject_listens(struct down *d, const struct json *uri);
+bool subject_shows(struct down *d, const char *method, const struct json *item);
 /* call_refuse(d, name, reason): refused because of a pin, and on record. */
 void call_refuse(struct down *d, struct bytes name, const char *reason);
 /* call_answered(s, d, answers): on record that the client answered what the server asked (${d}: during this request, or NULL). It is the agent's word. */
@@ -288,10 +302,18 @@ void call_answered(struct session *s, const struct down *d, struct bytes answers
 void call_over(struct down *d, const char *status, size_t bytes);
 /* call_saw(d, answer): note what the instance has now seen (saw.c); before call_over, which records what of it outsiders wrote. */
 void call_saw(struct down *d, const struct rpc *answer);
-/* call_gate_tool(d, name): may the writ use @resources or @prompts here? */
-bool call_gate_allows(struct down *d, const char *name);
-/* call_gate_allows_uri(d, uri): may the writ read this resource, which the request names beside others? */
-bool call_gate_allows_uri(struct down *d, const struct json *uri);
+/*
+ * For subject.c, in this order. call_prepare(d): it gets an id, a snapshot, a destination; false: it was answered. call_of(d, name): it as decide
+ * wants it. call_record(d, name, …): its decision. call_allow(d, name, then): count, record, and when that is where its tier wants it, go on.
+ * call_deny(d, name), call_refuse_as(d, name, code, reason, edit): refuse, by decision or for another reason. call_tell(d, code): only the answer.
+ */
+bool call_prepare(struct down *d);
+struct call call_of(struct down *d, struct bytes name);
+struct err call_record(struct down *d, struct bytes name, bool sync, audit_done *done, void *ctx) MUST_USE;
+void call_allow(struct down *d, struct bytes name, void (*then)(struct down *d));
+void call_deny(struct down *d, struct bytes name);
+void call_refuse_as(struct down *d, struct bytes name, const char *code, const char *reason, const char *edit);
+void call_tell(struct down *d, const char *code);
 /* call_again(d): the client has answered what the server asked: send the call once more, with that. */
 void call_again(struct down *d);
 bool grant_names(const struct down *d, struct bytes name);

@@ -44,82 +44,9 @@ method_pass(struct down *d, void (*answer)(struct down *d, const struct rpc *ans
 }
 
 static void
-pass(struct down *d)
-{
-    bool prompts = bytes_is(d->rpc.method, "prompts/list"), templates = bytes_is(d->rpc.method, "resources/templates/list");
-    method_pass(d, prompts ? list_prompts_answer : templates ? list_templates_answer : method_answer);
-}
-
-/* A prompt that is asked for by its name: only as it was pinned. */
-static bool
-prompt_good(struct down *d, struct bytes name)
-{
-    if (name.n == 0 || link_item_verified(d->session->link, ITEM_PROMPT, name))
-        return true;
-    call_refuse(d, BYTES("@prompts"), "the prompt is not as it was pinned; a person must look at the change");
-    return false;
-}
-
-static void
 take_ping(struct down *d)
 {
     down_result(d, BYTES("{}"));
-}
-
-/* Resources and prompts are granted as a whole in this form: "@resources", "@prompts". Lists of what is not granted are empty. */
-static void
-empty_list(struct down *d, const char *member)
-{
-    struct buf b = buf_make(512);
-    json_open(&b, '{');
-    json_key(&b, member);
-    buf_puts(&b, "[]");
-    if (d->session->era == ERA_MODERN) {
-        json_member_str(&b, "resultType", "complete");
-        json_member_int(&b, "ttlMs", 0);
-        json_member_str(&b, "cacheScope", "private");
-    }
-    json_close(&b, '}');
-    down_result(d, buf_bytes(&b));
-    buf_free(&b);
-}
-
-static void
-take_resources(struct down *d)
-{
-    if (call_gate_allows(d, "@resources"))
-        pass(d);
-    else if (bytes_is(d->rpc.method, "resources/list"))
-        empty_list(d, "resources");
-    else if (bytes_is(d->rpc.method, "resources/templates/list"))
-        empty_list(d, "resourceTemplates");
-    else if (!d->answered)
-        down_error(d, RPC_WRIT_REFUSED, "this writ grants no resources of this destination", (struct bytes){NULL, 0});
-}
-
-static void
-take_prompts(struct down *d)
-{
-    if (bytes_is(d->rpc.method, "prompts/get") && !prompt_good(d, json_text(d->rpc.params, "name")))
-        return;
-    if (call_gate_allows(d, "@prompts"))
-        pass(d);
-    else if (bytes_is(d->rpc.method, "prompts/list"))
-        empty_list(d, "prompts");
-    else if (!d->answered)
-        down_error(d, RPC_WRIT_REFUSED, "this writ grants no prompts of this destination", (struct bytes){NULL, 0});
-}
-
-static void
-take_completion(struct down *d)
-{
-    struct bytes type = json_text(rpc_param(&d->rpc, "ref"), "type");
-    if (bytes_is(type, "ref/prompt") && !prompt_good(d, json_text(rpc_param(&d->rpc, "ref"), "name")))
-        return;
-    if (call_gate_allows(d, bytes_is(type, "ref/prompt") ? "@prompts" : "@resources"))
-        pass(d);
-    else if (!d->answered)
-        down_error(d, RPC_WRIT_REFUSED, "this writ grants nothing to complete here", (struct bytes){NULL, 0});
 }
 
 static void
@@ -128,22 +55,9 @@ take_level(struct down *d)
     if (!logs_level(d->session, json_text(d->rpc.params, "level")))
         down_error(d, RPC_INVALID_PARAMS, "there is no such level", (struct bytes){NULL, 0});
     else if (d->session->link->era == ERA_LEGACY)
-        pass(d);
+        method_pass(d, method_answer);
     else
         down_result(d, BYTES("{}")); /* goes with each request from now on */
-}
-
-static void
-take_subscription(struct down *d)
-{
-    if (!call_gate_allows(d, "@resources")) {
-        if (!d->answered)
-            down_error(d, RPC_WRIT_REFUSED, "this writ grants no such resource of this destination", (struct bytes){NULL, 0});
-    } else if (d->session->link->era == ERA_LEGACY) {
-        pass(d);
-    } else {
-        watch_resource(d);
-    }
 }
 
 static const struct json *
@@ -248,14 +162,14 @@ static const struct method {
     {"ping", LEGACY, take_ping},
     {"tools/list", LEGACY | MODERN, list_tools_take},
     {"tools/call", LEGACY | MODERN, call_take},
-    {"resources/list", LEGACY | MODERN, take_resources},
-    {"resources/templates/list", LEGACY | MODERN, take_resources},
-    {"resources/read", LEGACY | MODERN, take_resources},
-    {"resources/subscribe", LEGACY, take_subscription},
-    {"resources/unsubscribe", LEGACY, take_subscription},
-    {"prompts/list", LEGACY | MODERN, take_prompts},
-    {"prompts/get", LEGACY | MODERN, take_prompts},
-    {"completion/complete", LEGACY | MODERN, take_completion},
+    {"resources/list", LEGACY | MODERN, list_items_take},
+    {"resources/templates/list", LEGACY | MODERN, list_items_take},
+    {"resources/read", LEGACY | MODERN, subject_take},
+    {"resources/subscribe", LEGACY, subject_take},
+    {"resources/unsubscribe", LEGACY, subject_take},
+    {"prompts/list", LEGACY | MODERN, list_items_take},
+    {"prompts/get", LEGACY | MODERN, subject_take},
+    {"completion/complete", LEGACY | MODERN, subject_complete},
     {"logging/setLevel", LEGACY, take_level},
     {"subscriptions/listen", MODERN, listen_take},
     {"tasks/get", MODERN, tasks_take},
@@ -286,4 +200,10 @@ method_take(struct down *d)
     if (m->take != call_take && m->take != listen_take) /* a call has its destination's deadline, a subscription none */
         down_deadline(d, PASS_MS);
     m->take(d); /* found before the link was started */
+}
+
+void
+method_again(struct down *d)
+{
+    find_method(d->session, d->rpc.method)->take(d);
 }

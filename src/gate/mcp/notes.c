@@ -95,8 +95,11 @@ note_modern(struct session *s, struct down *about, const struct rpc *m)
 void
 session_from_server(struct session *s, struct down *about, struct parked *parked, const struct rpc *m)
 {
+    bool update = bytes_is(m->method, "notifications/resources/updated");
     if (m->kind == RPC_REQUEST) {
         asks_from_server(s, about, parked, m);
+    } else if (update && !subject_hears(s, rpc_param(m, "uri"))) {
+        return; /* it was subscribed to when the writ could read it */
     } else if (bytes_is(m->method, "notifications/cancelled")) {
         asks_withdrawn(s, m);
     } else if (about && rpc_meta(m, META_SUBSCRIPTION)) {

@@ -43,10 +43,16 @@ TOOLS = {
     "multi_input": "context.input.most == 2",
     "test_tool_with_task": 'context.input.seconds.lessThan(decimal("10.0"))',
 }
-PROMPTS = ("test_simple_prompt", "test_prompt_with_arguments", "test_prompt_with_embedded_resource", "test_prompt_with_image", "test_input_required_result_prompt")
-RESOURCES = {"test://static-text": "==", "test://static-binary": "==", "test://watched-resource": "==", "test://template/*": "like",
-             "test://nonexistent*": "like"}
-LISTS = ("@resources", "@prompts")
+# prompt: the same of its arguments, which are texts
+PROMPTS = {
+    "test_simple_prompt": "true",
+    "test_prompt_with_arguments": 'context.input.arguments.arg1 != "forbidden"',
+    "test_prompt_with_embedded_resource": 'context.input.arguments.resourceUri like "test://*"',
+    "test_prompt_with_image": "true",
+    "test_input_required_result_prompt": "true",
+}
+TEMPLATE = "test://template/{id}/data"
+RESOURCES = {"test://static-text": "==", "test://static-binary": "==", "test://watched-resource": "==", "test://nonexistent*": "like"}
 
 
 def permit(name, action, condition):
@@ -56,12 +62,11 @@ def permit(name, action, condition):
 def permits():
     """name → text, of every permit."""
     all_of_them = {name: permit(name, name, condition) for name, condition in TOOLS.items()}
-    for name in PROMPTS:
-        all_of_them[name] = permit(name, "@prompts", f'context.input has name && context.input.name == "{name}"')
+    for name, condition in PROMPTS.items():
+        all_of_them[name] = permit(name, f"@prompts/{name}", condition)
+    all_of_them[TEMPLATE] = permit(TEMPLATE, f"@resources/{TEMPLATE}", 'context.input.uri like "test://template/1*"')
     for uri, how in RESOURCES.items():
         all_of_them[uri] = permit(uri, "@resources", f'context.input has uri && context.input.uri {how} "{uri}"')
-    all_of_them["resources-list"] = permit("resources-list", "@resources", "!(context.input has uri)")
-    all_of_them["prompts-list"] = permit("prompts-list", "@prompts", "!(context.input has name)")
     return all_of_them
 
 
@@ -108,12 +113,11 @@ USES = {
     "test_prompt_with_embedded_resource": {"prompts-get-embedded-resource"},
     "test_prompt_with_image": {"prompts-get-with-image"},
     "test_input_required_result_prompt": {ASKS + "non-tool-request"},
-    "test://static-text": {"resources-read-text", "caching"},
+    "test://static-text": {"resources-read-text"},
     "test://static-binary": {"resources-read-binary"},
     "test://watched-resource": {"resources-subscribe", "resources-unsubscribe"},
-    "test://template/*": {"resources-templates-read"},
+    TEMPLATE: {"resources-templates-read"},
     "test://nonexistent*": {"sep-2164-resource-not-found"},
-    "resources-list": {"caching"},
 }
 
 

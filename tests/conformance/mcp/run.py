@@ -143,7 +143,7 @@ class Place:
             self.upstreams.pop().close()
             self.upstreams.append(Upstream(key, self.era, plain.port))
         h.destination("fixture", server, {name: "{ effect: read }" for name in policy.TOOLS}, more="share: [resources, prompts]\n")
-        h.task("work", {f"fixture/{name}": "{}" for name in (*policy.TOOLS, *policy.LISTS)})
+        h.task("work", {f"fixture/{name}": "{}" for name in (*policy.TOOLS, "@resources", "@prompts")})
         subprocess.run([WRIT, "destination", "seal", "fixture", "fixture-key", "--estate", h.estate], input=key, text=True, check=True,
                        stdout=subprocess.DEVNULL, timeout=DEADLINE)
         self.permit()
