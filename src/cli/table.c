@@ -100,6 +100,12 @@ static const struct option pin_options[] = {
     END,
 };
 
+static const struct option propose_options[] = {
+    {"write", NULL, "note what is not stated yet in destinations/ as proposed: it only narrows, and each call asks", false},
+    {"confirm", NULL, "state it there as confirmed, also what was noted as proposed; you have read it", false},
+    END,
+};
+
 static const struct option log_options[] = {
     {"kind", "KIND", "only estate, writ, decision, outcome, secret, privilege, revocation, server or pin", false},
     {"writ", "WRIT", "only of this writ", false},
@@ -334,6 +340,22 @@ const struct command commands[] = {
      COMMON_ALL,
      {"writ destination pin files", "writ destination pin files --yes", "writ destination pin files read_file --yes --confirm-effects"},
      cmd_pin},
+    {"destination propose",
+     "DESTINATION [TOOL]…",
+     "propose effects, sinks and outsiders' content of the pinned tools",
+     "From packs (what is known of widely used servers), and for tools that no pack knows from their names and annotations. Works on the files "
+     "alone; the "
+     "server need not run.\n\n"
+     "Nothing is written without --write or --confirm, and what a person stated is never changed. A server is recognized by the package, image or "
+     "address "
+     "that it is started or reached by; what it calls itself is a claim, which can only make a proposal stricter. RESTS ON says whether a line is as "
+     "the "
+     "pack has it, or a guess by names (or the stricter of both).",
+     propose_options,
+     COMMON_JSON | COMMON_ESTATE,
+     {"writ destination propose files", "writ destination propose files read_file list_directory --confirm",
+      "writ destination propose files --confirm"},
+     cmd_propose},
     {"destination seal",
      "DESTINATION SECRET",
      "give the signer a secret for a destination",

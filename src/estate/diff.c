@@ -121,11 +121,10 @@ hex_start(struct facts *f, const uint8_t *sum)
 static void
 tool_facts(struct facts *f, const char *subject, const struct tool *t)
 {
-    static const char *const kinds[] = {"none", "path", "url", "recipient", "amount", "other"};
     const char *what = arena_printf(&f->a, "tool %s", t->name);
     struct buf b = buf_make(LINE_MAX_BYTES);
     for (size_t i = 0; i < t->n_sinks; i++)
-        buf_printf(&b, ", sink %s (%s%s)", t->sinks[i].argument, kinds[t->sinks[i].kind], t->sinks[i].leaves ? ", leaves" : "");
+        buf_printf(&b, ", sink %s (%s%s)", t->sinks[i].argument, sink_kind_names[t->sinks[i].kind], t->sinks[i].leaves ? ", leaves" : "");
     for (size_t i = 0; t->outsiders && (i == 0 || t->outsiders[i]); i++)
         buf_printf(&b, "%s%s", i ? " " : ", outsiders: ", t->outsiders[i] ? t->outsiders[i] : "none");
     if (t->sensitivity >= 0)

@@ -31,7 +31,8 @@ enum effect { EFFECT_READ, EFFECT_WRITE, EFFECT_IRREVERSIBLE };
 enum sensitivity { SENS_PUBLIC, SENS_INTERNAL, SENS_CONFIDENTIAL, SENS_RESTRICTED };
 enum integrity { INTEGRITY_TRUSTED, INTEGRITY_UNTRUSTED };
 extern const char *const agent_kind_names[],
-    *const agent_state_names[], *const effect_names[], *const sensitivity_names[], *const integrity_names[]; /* each ends with NULL */
+    *const agent_state_names[], *const effect_names[], *const sensitivity_names[], *const integrity_names[],
+                                                                                       *const sink_kind_names[]; /* each ends with NULL */
 
 struct person {
     const char *id, *name;

@@ -145,7 +145,6 @@ put_name(struct buf *b, const char *text)
 static void
 put_sinks(struct buf *b, const struct proposal *p)
 {
-    static const char *const kinds[] = {"none", "path", "url", "recipient", "amount", "other"};
     buf_puts(b, ", sinks: { ");
     for (size_t i = 0; i < p->n_sinks; i++) {
         const struct sink *s = &p->sinks[i];
@@ -153,9 +152,9 @@ put_sinks(struct buf *b, const struct proposal *p)
         buf_puts(b, i ? ", " : "");
         put_name(b, s->argument);
         if (usual)
-            buf_printf(b, ": %s", kinds[s->kind]);
+            buf_printf(b, ": %s", sink_kind_names[s->kind]);
         else
-            buf_printf(b, ": { kind: %s, leaves: %s }", kinds[s->kind], s->leaves ? "true" : "false");
+            buf_printf(b, ": { kind: %s, leaves: %s }", sink_kind_names[s->kind], s->leaves ? "true" : "false");
     }
     buf_puts(b, " }");
 }

@@ -108,6 +108,17 @@ enum sensitivity propose_sensitivity(const struct recognised *r);
  * counts as a write that asks, and only narrows. */
 void proposal_put(struct buf *b, const struct proposal *p, bool confirmed);
 
+/* --------------------------------------------------------------------------------------------------------- pack_write.c */
+
+/*
+ * The text of destinations/NAME.yaml with more under "tools:", all else as it stands. tools_add: the ${n} lines of ${add}, which must not be there yet.
+ * tools_confirm: without the "proposed" of the tools called ${names} (NULL-terminated). E_YAML says which line to change by hand. Memory of ${a}.
+ */
+struct err tools_add(struct arena *a, struct bytes text, const struct bytes *add, size_t n, struct buf *out) MUST_USE;
+struct err tools_confirm(struct arena *a, struct bytes text, const char *const *names, struct buf *out) MUST_USE;
+/* tools_write(dir, destination, text): the file, in one step. */
+struct err tools_write(const char *dir, const char *destination, struct bytes text) MUST_USE;
+
 /* --------------------------------------------------------------------------------------------------------- pack_guess.c */
 
 /* guess_tool(tool, remote, a, out): by name and annotations alone. Annotations only make it stricter. */

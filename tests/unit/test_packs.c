@@ -250,6 +250,74 @@ outsiders_are_found_by_name(void **state)
                  outsider_part_ok(BYTES("a b")));
 }
 
+/* Every built-in pack speaks of the version it was looked at, names each tool once a range, and is what its file says. */
+static void
+built_in_packs_are_whole(void **state)
+{
+    (void)state;
+    assert_true(packs->n >= 15);
+    for (size_t i = 0; i < packs->n; i++) {
+        const struct pack *p = packs->list[i];
+        assert_true(p->n_tools > 0 && !p->own);
+        for (size_t k = 1; k < p->n_tools; k++)
+            if (strcmp(p->tools[k - 1].name, p->tools[k].name) == 0 && p->tools[k].versions == NULL)
+                fail_msg("%s: %s stands twice", p->id, p->tools[k].name);
+        for (size_t k = 0; k < p->n_tools; k++)
+            for (size_t n = 0; n < p->tools[k].n_sinks; n++)
+                if (p->tools[k].sinks[n].leaves && p->tools[k].effect == EFFECT_READ)
+                    fail_msg("%s: %s is a read with a way out", p->id, p->tools[k].name);
+    }
+    assert_null(packs_find(packs, "no-such-pack"));
+}
+
+static const char *
+added(const char *text, const char *line)
+{
+    struct buf b = buf_make(4096);
+    struct bytes add = bytes_str(line);
+    struct err e = tools_add(&arena, bytes_str(text), &add, 1, &b);
+    const char *out = err_failed(e) ? arena_printf(&arena, "!%s", e.text) : arena_str(&arena, buf_bytes(&b));
+    buf_free(&b);
+    return out;
+}
+
+static const char *
+confirmed(const char *text, const char *name)
+{
+    struct buf b = buf_make(4096);
+    const char *names[] = {name, NULL};
+    struct err e = tools_confirm(&arena, bytes_str(text), names, &b);
+    const char *out = err_failed(e) ? arena_printf(&arena, "!%s", e.text) : arena_str(&arena, buf_bytes(&b));
+    buf_free(&b);
+    return out;
+}
+
+static void
+a_line_is_added_and_all_else_stays(void **state)
+{
+    (void)state;
+    assert_string_equal(added("owner: a # me", "x: {}"), "owner: a # me\n\ntools:\n  x: {}\n");
+    assert_string_equal(added("tools: {} # none\nowner: a\n", "x: {}"), "tools: # none\n  x: {}\nowner: a\n");
+    assert_string_equal(added("tools:\n    a: { effect: read } # mine\n\n# then\nowner: a\n", "x: {}"),
+                        "tools:\n    a: { effect: read } # mine\n    x: {}\n\n# then\nowner: a\n");
+    assert_string_equal(added("tools:\n  a:\n    effect: read", "x: {}"), "tools:\n  a:\n    effect: read\n  x: {}\n");
+    assert_string_equal(added("tools: { a: { effect: read } }\n", "x: {}"), "!line 1: tools: is not written with one tool a line; change it by hand");
+}
+
+static void
+confirming_takes_one_word_away(void **state)
+{
+    (void)state;
+    assert_string_equal(confirmed("tools:\n  a: { effect: read, proposed: \"x, \\\"y\\\" }\" } # c\n", "a"), "tools:\n  a: { effect: read } # c\n");
+    assert_string_equal(confirmed("tools:\n  a: { proposed: \"x\", effect: read }\n", "a"),
+                        "!line 2: proposed is not written as Writ writes it; remove it by hand to confirm a");
+    assert_string_equal(confirmed("tools:\n  a:\n    effect: read\n    proposed: \"x\"\n  b: {}\n", "a"),
+                        "tools:\n  a:\n    effect: read\n  b: {}\n");
+    assert_string_equal(confirmed("tools:\n  a: { effect: read }\n", "a"), "tools:\n  a: { effect: read }\n");
+    assert_string_equal(confirmed("tools:\n  a:\n    proposed: |\n      x\n    effect: read\n", "a"),
+                        "!line 3: proposed is not written as Writ writes it; remove it by hand to confirm a");
+}
+
 int
 main(void)
 {
@@ -261,6 +329,9 @@ main(void)
         cmocka_unit_test(names_tell_what_annotations_may_only_worsen),
         cmocka_unit_test(a_proposal_is_a_line_of_yaml),
         cmocka_unit_test(outsiders_are_found_by_name),
+        cmocka_unit_test(built_in_packs_are_whole),
+        cmocka_unit_test(a_line_is_added_and_all_else_stays),
+        cmocka_unit_test(confirming_takes_one_word_away),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
