@@ -152,8 +152,9 @@ class House:
         canonical = json.dumps(pin, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         self.put(f"pins/{name}.json", json.dumps(pin | {"digest": "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()}))
 
-    def start(self, wait=True, env=None):
-        self.process = subprocess.Popen([WRIT, "serve", self.estate], stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"),
+    def start(self, wait=True, env=None, within=()):
+        """``within``: a command that runs the server, such as `unshare …`."""
+        self.process = subprocess.Popen([*within, WRIT, "serve", self.estate], stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"),
                                         stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
         if wait:
             self.wait_ready()

@@ -3,10 +3,14 @@
 A server that changes what it offers: `shifty.py CONTROL` speaks MCP lines of the older era. CONTROL is a JSON file, read anew for every
 message: {"offer": {…}, "only_for": client, "after_calls": n, "silent": true, "pages": true, "flood": n, "dies": true}. "offer" stands over OFFER once it is
 time, for all clients or for one; unless "silent", it says that its lists changed at the next call, "flood" times. `shifty.py CONTROL modern`
-speaks 2026-07-28. Standard library only.
+speaks 2026-07-28. With a port behind that it speaks HTTP there: `shifty.py CONTROL legacy 8080`. Standard library only.
 """
+import contextlib
+import http.server
+import io
 import json
 import sys
+import threading
 import time
 
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"], "additionalProperties": False}
@@ -16,7 +20,7 @@ PROMPT = {"name": "greet", "description": "A greeting", "arguments": [{"name": "
 TEMPLATE = {"name": "note", "uriTemplate": "note://{id}", "description": "A note"}
 OFFER = {"info": {"name": "shifty", "version": "1.0.0"}, "instructions": "Be brief.", "tools": [ECHO, MAIL], "prompts": [PROMPT], "templates": [TEMPLATE]}
 
-MODERN = sys.argv[2:] == ["modern"]
+MODERN = sys.argv[2:3] == ["modern"]
 state = {"client": "", "calls": 0, "said": None}
 
 
@@ -93,6 +97,45 @@ def request(m):
     out({"jsonrpc": "2.0", "id": i, "error": {"code": -32601, "message": "unknown"}})
 
 
+one_at_a_time = threading.Lock()
+
+
+class Web(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        self.send_response(405)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self):
+        m = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        said = io.StringIO()
+        with one_at_a_time, contextlib.redirect_stdout(said):
+            if "id" in m:
+                request(m)
+        body = "".join(f"data: {line}\n\n" for line in said.getvalue().splitlines()).encode()
+        self.send_response(200 if body else 202)
+        self.send_header("Content-Type", "text/event-stream")
+        if m.get("method") == "subscriptions/listen":
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(body)
+            self.wfile.flush()
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                self.connection.recv(1)  # until its client goes
+            return
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+if __name__ == "__main__" and len(sys.argv) > 3:
+    http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[3])), Web).serve_forever()
 if __name__ == "__main__":
     for line in sys.stdin:
         message = json.loads(line)

@@ -148,9 +148,13 @@ def call(face, tool, arguments, **more):
     return face.ask("tools/call", {"name": tool, "arguments": arguments, **more})
 
 
-def text_of(answer):
+def result_of(answer):
     assert "result" in answer, answer
-    return answer["result"]["content"][0]["text"]
+    return answer["result"]
+
+
+def text_of(answer):
+    return result_of(answer)["content"][0]["text"]
 
 
 POLICY = """@id("own/house-only")

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -26,9 +27,9 @@ ANA = {"login": "ana", "password": "any"}
 class Recorder:
     """A server of our own that speaks the newer era as far as a call needs it, and keeps the headers of each request."""
 
-    def __init__(self, answer=None, port=0):
+    def __init__(self, answer=None, port=0, host="127.0.0.1", certificate=None):
         recorder = self
-        self.seen, self.answer = [], answer
+        self.seen, self.answer, self.closes = [], answer, False
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -41,6 +42,8 @@ class Recorder:
                 for k, v in headers:
                     self.send_header(k, v)
                 self.send_header("Content-Length", str(len(body)))
+                if recorder.closes:
+                    self.send_header("Connection", "close")
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -65,9 +68,14 @@ class Recorder:
                     message = {"jsonrpc": "2.0", "id": m["id"], "result": result | {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}}
                 self.reply(200, json.dumps(message).encode(), [("Content-Type", "application/json")])
 
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.http = http.server.ThreadingHTTPServer((host, port), Handler)
         self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/mcp"
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(*certificate)
+            self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
+        self.port = self.http.server_address[1]
+        self.url = f"http://{host}:{self.port}/mcp"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def close(self):

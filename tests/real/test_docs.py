@@ -139,3 +139,17 @@ def test_the_built_in_policies_and_the_reasons_of_tiers_are_as_documented():
     assert len(reasons) >= 9
     for reason in reasons:
         assert (reason[0] or reason[1]) in page, reason
+
+
+def test_attacks_name_tests_that_exist():
+    """docs/attacks.md: every `file::test` (or `file::Class::test`) is there, and no attack stands without one."""
+    page = (ROOT / "docs/attacks.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "what Writ does" not in line]
+    assert len(rows) > 20
+    for row in rows:
+        named = re.findall(r"`(test_\w+\.py)::(?:(\w+)::)?(\w+)`", row)
+        assert named, row
+        for file, group, test in named:
+            text = (ROOT / "tests/real" / file).read_text()
+            assert group == "" or re.search(rf"^class {group}\b", text, re.M), (file, group)
+            assert re.search(rf"^{'    ' if group else ''}def {test}\(", text, re.M), (file, test)

@@ -149,6 +149,14 @@ def modern(e, destination, method, **params):
     return asked(*e.post(destination, method, params | MODERN_ALL))[1]
 
 
+def refused(house, writ, what, n):
+    """So many tries are on record as refused before there was a call."""
+    end = time.monotonic() + DEADLINE
+    while len([r for r in house.records(kind="refusal", writ=writ) if r["leaf"]["what"] == what]) < n:
+        assert time.monotonic() < end, house.records(kind="refusal", writ=writ)
+        time.sleep(0.05)
+
+
 def test_a_parked_call_is_good_once_and_for_itself(house, endpoint):
     """The state of a call that waits: not for another call, not for other arguments, not for another agent's session, not twice."""
     what = {"name": "test_sampling", "arguments": {"prompt": "a"}}
@@ -172,6 +180,8 @@ def test_a_parked_call_is_good_once_and_for_itself(house, endpoint):
             break
         assert time.monotonic() < end, tries
         time.sleep(0.1)
+    refused(house, other.writ, "state", 1)
+    refused(house, endpoint.writ, "state", 4)
 
 
 def test_a_task_is_worth_nothing_to_others(house, endpoint):
@@ -186,6 +196,7 @@ def test_a_task_is_worth_nothing_to_others(house, endpoint):
             assert asked(c, r)[1]["error"]["code"] == -32602
     finally:
         other.close()
+    refused(house, other.writ, "task", 3)
     end = time.monotonic() + DEADLINE
     while True:
         c, r = endpoint.send("POST", "mcp/newweb", {"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": {"taskId": made["taskId"], "_meta": {

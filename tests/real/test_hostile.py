@@ -724,6 +724,9 @@ class TestLines:
         t = Talk(place)
         t.c.sendall(b"x" * (5 << 20) + b"\n")
         assert "4 MiB" in t.receive()["error"]["message"]
+        end = time.monotonic() + DEADLINE
+        while "a message of more than 4 MiB" not in [r["leaf"]["why"] for r in place.house.records(kind="refusal")]:
+            assert time.monotonic() < end, "it is not on record"
         assert "result" in t.call(text="next")
         t.close()
 

@@ -461,12 +461,16 @@ link_pins_see(struct link *l, enum item_kind kind, const struct json *item)
     const struct tool *tool = kind == ITEM_TOOL ? destination_tool(d, name) : NULL;
     const struct pinned_extra *extra = kind == ITEM_TOOL ? NULL : destination_extra(d, kind == ITEM_PROMPT, name);
     memcpy(pinned, tool ? tool->digest : extra ? extra->digest : digest, 32);
+    bool look = false; /* at everything: one page does not show what is gone, or has another name */
     if (tool == NULL && extra == NULL)
-        quarantine_saw(l, &(struct item_change){.kind = kind, .what = CHANGE_ADDED, .name = name, .now = item});
+        look = quarantine_saw(l, &(struct item_change){.kind = kind, .what = CHANGE_ADDED, .name = name, .now = item});
     else if (memcmp(digest, pinned, 32) != 0)
-        quarantine_saw(l, &(struct item_change){.kind = kind, .what = CHANGE_CHANGED, .name = name, .was = tool ? tool->pin : NULL, .now = item});
-    else if (sighting_of(l, kind, name) == NULL)
-        link_pins_look(l); /* it came without a word: as pinned, but this connection has not looked at it */
+        look =
+            quarantine_saw(l, &(struct item_change){.kind = kind, .what = CHANGE_CHANGED, .name = name, .was = tool ? tool->pin : NULL, .now = item});
+    else
+        look = sighting_of(l, kind, name) == NULL; /* it came without a word: as pinned, but this connection has not looked at it */
+    if (look)
+        link_pins_look(l);
 }
 
 bool

@@ -60,8 +60,8 @@ struct err quarantine_load(struct gate *g) MUST_USE;
 void quarantine_free(struct route *r);
 /* quarantine_look(l, changes, asked): a look has ended: hold what changed, note what is as pinned again. ${asked}: bits of the kinds it was about. */
 void quarantine_look(struct link *l, const struct item_changes *changes, unsigned asked);
-/* quarantine_saw(l, change): one item, seen outside of a look. */
-void quarantine_saw(struct link *l, const struct item_change *change);
+/* quarantine_saw(l, change): one item, seen outside of a look. True: nobody knew that yet. */
+bool quarantine_saw(struct link *l, const struct item_change *change);
 /* quarantine_holds(r, kind, name): may nobody use it? */
 bool quarantine_holds(const struct route *r, enum item_kind kind, struct bytes name);
 size_t quarantine_count(const struct route *r);

@@ -271,7 +271,8 @@ hold_all(struct gate *g, struct route *r, const struct link *l)
     keep(g, r, h, false);
 }
 
-static void
+/* True: this is news. */
+static bool
 hold(struct link *l, const struct item_change *c)
 {
     struct gate *g = l->gate;
@@ -279,9 +280,9 @@ hold(struct link *l, const struct item_change *c)
     struct held *h = find(r, c->kind, c->name);
     uint8_t digest[32];
     if (bytes_find(c->name, 0) < c->name.n || err_failed(form_digest(c->kind, c->now, digest)))
-        return; /* a name with a NUL is no name that can be pinned or called */
+        return false; /* a name with a NUL is no name that can be pinned or called */
     if (h && h->what == c->what && memcmp(h->digest, digest, 32) == 0 && !h->returned)
-        return; /* known */
+        return false; /* known */
     if (h && h->turns < TURNS_MAX)
         h->turns++;
     if (h == NULL)
@@ -289,15 +290,16 @@ hold(struct link *l, const struct item_change *c)
     if (h == NULL) {
         if (c->what != CHANGE_ADDED) /* what was never pinned is held back without being kept */
             hold_all(g, r, l);
-        return;
+        return false;
     }
     take_form(h, c, digest);
     h->returned = false;
     r->turned = true;
     if (h->turns >= TURNS_MAX)
-        return; /* said often enough */
+        return false; /* said often enough */
     record(g, r, h, "held", l);
     keep(g, r, h, false);
+    return true;
 }
 
 /*
@@ -350,14 +352,15 @@ quarantine_look(struct link *l, const struct item_changes *changes, unsigned ask
     tell(l);
 }
 
-void
+bool
 quarantine_saw(struct link *l, const struct item_change *change)
 {
     const struct held *h = find(l->route, change->kind, change->name);
     if (h && !h->returned && (h->what == CHANGE_RENAMED || h->what == CHANGE_TWICE))
-        return; /* a look at everything knew better what it is */
-    hold(l, change);
+        return false; /* a look at everything knew better what it is */
+    bool news = hold(l, change);
     tell(l);
+    return news;
 }
 
 /* ------------------------------------------------------------------------------------------------------ other estates */
