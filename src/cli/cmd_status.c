@@ -137,6 +137,26 @@ put_held(struct buf *b, const struct json *list, bool colour)
     }
 }
 
+/* A destination that is not asked at the moment: for all, or for one agent whose calls there failed. */
+static void
+put_breakers(struct buf *b, const struct json *list, bool colour)
+{
+    for (const struct json *d = list ? list->child : NULL; d; d = d->next) {
+        const struct json *breakers = json_get(d, "breakers");
+        for (const struct json *k = breakers ? breakers->child : NULL; k; k = k->next) {
+            output_tone(b, colour, TONE_BAD, "breaker   ");
+            put_text(b, d, "destination");
+            buf_puts(b, json_text(k, "agent").n ? " for " : " for everyone");
+            put_text(b, k, "agent");
+            buf_puts(b, " is ");
+            put_text(b, k, "state");
+            buf_printf(b, ", tried again in %lld s: ", (long long)(json_whole(k, "retry_after_ms") + 999) / 1000);
+            output_clean(b, json_text(k, "why"), true);
+            buf_putc(b, '\n');
+        }
+    }
+}
+
 struct err
 cmd_status(struct cli *c)
 {
@@ -159,6 +179,7 @@ cmd_status(struct cli *c)
     put_observed(&b, json_get(answer, "observe"), colour);
     put_accounts(&b, json_get(answer, "accounts"), colour);
     put_held(&b, json_get(answer, "destinations"), colour);
+    put_breakers(&b, json_get(answer, "destinations"), colour);
     put_destinations(c, &b, json_get(answer, "destinations"), colour);
     if (json_get(answer, "destinations") == NULL)
         output_tone(&b, colour, TONE_WARN, "          the main loop does not answer; this came from control.sock\n");

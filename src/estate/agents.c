@@ -158,6 +158,7 @@ read_agent(struct loader *l, const struct file *file)
     *a = f.agent;
     if (top == NULL)
         return;
+    limits_of_use(l, f.limits, &a->limits);
     if (f.proves)
         read_proofs(l, f.proves, a);
     check_owner(l, top, a);

@@ -304,6 +304,8 @@ read_tool(struct loader *l, const struct yaml *y, struct destination *d)
              "was stated before the tool changed and counts as unconfirmed; if it still holds: writ destination pin %s %s --confirm-effects", d->id,
              t->name);
     t->place = (struct place){l->file, y->line};
+    if (f.limits)
+        limits_of_tool(l, f.limits, join(l, path, BYTES("limits")), t);
     t->sinks = estate_list(l, f.sinks ? f.sinks->count : 0, sizeof *t->sinks);
     for (const struct yaml *s = f.sinks ? f.sinks->child : NULL; s && t->sinks; s = s->next)
         read_sink(l, s, join(l, join(l, path, BYTES("sinks")), s->key), t);
@@ -340,19 +342,6 @@ read_share(struct loader *l, const struct yaml *top, const char **share, struct 
 }
 
 static void
-read_limits(struct loader *l, const struct yaml *y, struct destination *d)
-{
-    static const struct yaml empty = {.type = YAML_MAP};
-    struct limits_file f = {0};
-    fields_read(l, &table_limits, y ? y : &empty, "limits", &f);
-    if (f.concurrency < 1 || f.concurrency > 1024)
-        refuse(l, yaml_get(y, "concurrency"), "limits.concurrency", "must be 1 to 1024");
-    d->call_timeout_ms = f.call_timeout_ms;
-    d->result_bytes = f.result_bytes;
-    d->concurrency = (uint32_t)f.concurrency;
-}
-
-static void
 check_owner(struct loader *l, const struct yaml *top, const struct destination *d)
 {
     if (d->owner && !d->owner->active)
@@ -382,7 +371,7 @@ read_destination(struct loader *l, const struct file *file, bool pin, struct des
     *d = f.destination;
     if (f.server)
         read_server(l, f.server, d);
-    read_limits(l, f.limits, d);
+    limits_of_destination(l, top, f.limits, d);
     read_share(l, top, f.share, d);
     check_owner(l, top, d);
     if (d->pinned)

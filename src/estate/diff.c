@@ -94,6 +94,20 @@ claim_fact(struct facts *f, const char *subject, const struct unix_claim *c)
 }
 
 static void
+limit_facts(struct facts *f, const char *subject, const char *what, const struct use_limits *u)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } parts[] = {{"burst", u->burst}, {"concurrency", u->concurrency}, {"queue", u->queue}};
+    if (u->rate.count)
+        fact(f, subject, arena_printf(&f->a, "%s rate", what), "%llu in %llu ms", (unsigned long long)u->rate.count, (unsigned long long)u->rate.ms);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i].value)
+            fact(f, subject, arena_printf(&f->a, "%s %s", what, parts[i].name), "%llu", (unsigned long long)parts[i].value);
+}
+
+static void
 agent_facts(struct facts *f, const struct agent *a)
 {
     const char *s = arena_printf(&f->a, "agent %s", a->id);
@@ -105,6 +119,7 @@ agent_facts(struct facts *f, const struct agent *a)
     fact(f, s, "acts_for", "%s", a->acts_for ? a->acts_for->id : "nobody");
     fact(f, s, "accept_weak_proof", "%s", a->accept_weak_proof ? "yes" : "no");
     fact(f, s, "default_task", "%s", a->default_task ? a->default_task->id : "none");
+    limit_facts(f, s, "limit", &a->limits);
     for (size_t i = 0; i < a->n_claims; i++)
         claim_fact(f, s, &a->claims[i]);
     for (const struct task **t = a->tasks; *t; t++)
@@ -134,6 +149,14 @@ tool_facts(struct facts *f, const char *subject, const struct tool *t)
              hex_start(f, t->digest));
     f->failed = f->failed || what == NULL;
     buf_free(&b);
+    if (what == NULL)
+        return;
+    limit_facts(f, subject, arena_printf(&f->a, "%s limit", what), &t->limits);
+    if (t->has_repeats)
+        fact(f, subject, arena_printf(&f->a, "%s repeats", what), "%llu", (unsigned long long)t->repeats);
+    if (t->call_timeout_ms || t->result_bytes)
+        fact(f, subject, arena_printf(&f->a, "%s bounds", what), "%llu ms, %llu bytes", (unsigned long long)t->call_timeout_ms,
+             (unsigned long long)t->result_bytes);
 }
 
 /* What is pinned besides tools. */
@@ -194,6 +217,11 @@ destination_facts(struct facts *f, const struct destination *d)
     for (size_t i = 0; i < d->n_secrets; i++)
         fact(f, s, "secret", "%s as %s", d->secrets[i].secret, d->secrets[i].env ? d->secrets[i].env : d->secrets[i].header);
     credential_facts(f, s, d);
+    limit_facts(f, s, "limit", &d->limits);
+    fact(f, s, "call_timeout", "%llu ms", (unsigned long long)d->call_timeout_ms);
+    fact(f, s, "result_bytes", "%llu", (unsigned long long)d->result_bytes);
+    fact(f, s, "repeats", "%llu reads, %llu others in %llu ms", (unsigned long long)d->repeats, (unsigned long long)d->repeated_writes,
+         (unsigned long long)d->repeat_ms);
     for (size_t i = 0; i < d->n_tools; i++)
         tool_facts(f, s, &d->tools[i]);
     pin_facts(f, s, d);
@@ -234,6 +262,7 @@ task_facts(struct facts *f, const struct task *t)
     fact(f, s, "idle", "%llu ms", (unsigned long long)t->idle_ms);
     fact(f, s, "max_calls", "%llu", (unsigned long long)t->max_calls);
     fact(f, s, "approvers", "%s", list_text(f, t->approvers));
+    limit_facts(f, s, "limit", &t->limits);
     for (size_t i = 0; i < t->n_grants; i++)
         grant_fact(f, s, &t->grants[i]);
 }

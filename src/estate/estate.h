@@ -34,6 +34,17 @@ extern const char *const agent_kind_names[],
     *const agent_state_names[], *const effect_names[], *const sensitivity_names[], *const integrity_names[],
                                                                                        *const sink_kind_names[]; /* each ends with NULL */
 
+/* How much an agent may use of something (src/limits); 0: no bound. ${place}: what to edit. */
+struct rate {
+    uint64_t count, ms; /* so many in so long */
+};
+struct use_limits {
+    struct rate rate;
+    uint64_t burst; /* 0: as many as ${rate} counts */
+    uint64_t concurrency, queue;
+    struct place place;
+};
+
 struct person {
     const char *id, *name;
     int uid;             /* unix user of this person, -1 when none is declared */
@@ -53,6 +64,7 @@ struct agent {
     bool accept_weak_proof;    /* an interpreter under a shared user is accepted, at the lower worth */
     const struct task **tasks; /* NULL-terminated */
     const struct task *default_task; /* or NULL */
+    struct use_limits limits; /* of all its writs together */
     const struct person *acts_for; /* whose agent it is: its writs are on behalf of this person unless another is named; or NULL */
     const char *review;        /* date YYYY-MM-DD or NULL */
     struct place place;
@@ -81,6 +93,10 @@ struct tool {
     const char *proposed;      /* nobody has confirmed what is stated, which rests on this; NULL: somebody has */
     const char **outsiders;    /* parts of its result that outsiders wrote (packs.h), NULL-terminated; NULL: as the destination's integrity */
     int sensitivity;           /* of its result: an enum sensitivity, or -1: the destination's */
+    struct use_limits limits;  /* as one agent uses it */
+    bool has_repeats;
+    uint64_t repeats;          /* instead of the destination's; 0: no bound */
+    uint64_t call_timeout_ms, result_bytes; /* 0: the destination's */
     struct place place;
 };
 
@@ -135,7 +151,8 @@ struct destination {
     const char *pin_server; /* "name version" of the pinned server */
     bool share_resources, share_prompts; /* may be granted at all */
     uint64_t call_timeout_ms, result_bytes;
-    uint32_t concurrency; /* calls in flight per writ */
+    struct use_limits limits; /* as one agent uses it */
+    uint64_t repeats, repeated_writes, repeat_ms; /* the same call of one agent within that time; 0: no bound */
     struct place place;
 };
 
@@ -170,6 +187,7 @@ struct task {
     size_t n_grants;
     uint64_t lifetime_ms, idle_ms; /* a writ ends at the latest, or unused, after */
     uint64_t max_calls;            /* 0: no bound */
+    struct use_limits limits;      /* of one writ */
     const char **approvers;        /* groups, NULL-terminated */
     struct place place;
 };

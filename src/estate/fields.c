@@ -134,6 +134,22 @@ read_size(struct loader *l, const struct field *f, const struct yaml *y, const c
 }
 
 static void
+read_rate(struct loader *l, const struct field *f, const struct yaml *y, const char *path, void *to)
+{
+    static const struct scale scales[] = {{"/s", 1}, {"/m", 1}, {"/h", 1}, {NULL, 0}};
+    uint64_t count;
+    (void)f;
+    if (y->type == YAML_TEXT && bytes_is(y->text, "none"))
+        *(struct rate *)to = (struct rate){0, 0};
+    else if (y->type != YAML_TEXT || !scaled(y->text, scales, &count))
+        refuse(l, y, path, "'%.*s' is no rate; write a number with /s, /m or /h, such as 10/s, or none", BYTES_CUT(y->text, 40));
+    else if (count == 0 || count > 1000000)
+        refuse(l, y, path, "a rate lies between 1 and 1000000, or is none");
+    else
+        *(struct rate *)to = (struct rate){count, bytes_ends(y->text, BYTES("s")) ? 1000 : bytes_ends(y->text, BYTES("m")) ? 60000 : 3600000};
+}
+
+static void
 read_choice(struct loader *l, const struct field *f, const struct yaml *y, const char *path, void *to)
 {
     char list[160] = "";
@@ -426,6 +442,7 @@ static const struct {
     [FIELD_COUNT] = {"number", read_count},
     [FIELD_DURATION] = {"duration", read_duration},
     [FIELD_SIZE] = {"size", read_size},
+    [FIELD_RATE] = {"rate", read_rate},
     [FIELD_CHOICE] = {"one of", read_choice},
     [FIELD_PATH] = {"absolute path", read_path},
     [FIELD_DATE] = {"date", read_date},

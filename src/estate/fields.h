@@ -14,6 +14,7 @@ enum field_type {
     FIELD_COUNT,    /* uint64_t */
     FIELD_DURATION, /* uint64_t, milliseconds: "100ms", "30s", "15m", "1h", "2d" */
     FIELD_SIZE,     /* uint64_t, bytes: 4096, "64KiB", "4MiB" */
+    FIELD_RATE,     /* struct rate: "10/s", "300/m", "1000/h", "none" */
     FIELD_CHOICE,   /* int: an enum, by name */
     FIELD_PATH,     /* const char *: absolute, without "." and ".." */
     FIELD_DATE,     /* const char *: YYYY-MM-DD */
@@ -51,7 +52,7 @@ struct table {
 };
 
 extern const struct table table_settings, table_master, table_person, table_agent, table_claim, table_destination, table_server, table_limits,
-    table_tool, table_sink, table_secret, table_vault, table_kubernetes, table_oauth, table_connect, table_task, table_condition, table_any_tool,
+    table_tool_limits, table_use_limits, table_tool, table_sink, table_secret, table_vault, table_kubernetes, table_oauth, table_connect, table_task, table_condition, table_any_tool,
     table_observe, table_inspection, table_found, table_class, table_pack, table_known_by, table_pack_tool, table_webhook;
 extern const struct table *const all_tables[]; /* ends with NULL */
 
@@ -89,7 +90,7 @@ struct person_file {
 };
 struct agent_file {
     struct agent agent;
-    const struct yaml *proves;
+    const struct yaml *proves, *limits;
 };
 struct claim_file {
     struct unix_claim claim;
@@ -106,11 +107,12 @@ struct server_file {
     const struct yaml *env, *headers, *vault, *kubernetes, *oauth;
 };
 struct limits_file {
-    uint64_t call_timeout_ms, result_bytes, concurrency;
+    uint64_t call_timeout_ms, result_bytes, repeats, repeated_writes, repeat_ms;
+    struct use_limits use;
 };
 struct tool_file {
     int effect, sensitivity; /* sensitivity -1: not said */
-    const struct yaml *sinks;
+    const struct yaml *sinks, *limits;
     const char **outsiders; /* NULL: not said */
     const char *proposed;
 };
@@ -149,7 +151,7 @@ struct oauth_file {
 };
 struct task_file {
     struct task task;
-    const struct yaml *tools;
+    const struct yaml *tools, *limits;
 };
 struct any_tool_file {
     int up_to;
@@ -177,6 +179,10 @@ bool sink_read(struct loader *l, const struct yaml *y, const char *path, struct 
 /* outsiders.c. outsiders_check(l, y, path, parts): a finding for each part that is none. */
 void outsiders_check(struct loader *l, const struct yaml *y, const char *path, const char **parts);
 #define RANGE_FAULT "'%.60s' is no range of versions; write >=, >, <=, < or = and a version, several with a space between them"
+/* limits.c: what stands under ${y}, or what counts when nothing does (NULL). ${top}: the map it would stand in. */
+void limits_of_destination(struct loader *l, const struct yaml *top, const struct yaml *y, struct destination *d);
+void limits_of_tool(struct loader *l, const struct yaml *y, const char *path, struct tool *t);
+void limits_of_use(struct loader *l, const struct yaml *y, struct use_limits *to);
 
 /* credentials.c */
 struct server_file;

@@ -1,14 +1,7 @@
 #include "estate/estate.h"
+#include "estate/number.h"
 
 #include <stdlib.h>
-
-/* A JSON number taken apart: value = ±0.<digits> × 10^exponent, without zeros at either end. */
-struct decimal {
-    int sign; /* -1, 0 or 1 */
-    int64_t exponent;
-    struct bytes text; /* whole and fraction as written, with the point */
-    size_t first, last; /* range of significant digits in it */
-};
 
 static int64_t
 exponent_of(struct bytes e)
@@ -20,8 +13,8 @@ exponent_of(struct bytes e)
     return minus ? -v : v;
 }
 
-static struct decimal
-take_apart(struct bytes t)
+struct decimal
+number_take_apart(struct bytes t)
 {
     struct decimal d = {.sign = 1};
     if (t.n && t.at[0] == '-')
@@ -61,7 +54,7 @@ number_compare(const struct json *a, const struct json *b)
 {
     if (a->type == JSON_INT && b->type == JSON_INT)
         return (a->number > b->number) - (a->number < b->number);
-    struct decimal x = take_apart(a->raw), y = take_apart(b->raw);
+    struct decimal x = number_take_apart(a->raw), y = number_take_apart(b->raw);
     if (x.sign != y.sign)
         return x.sign < y.sign ? -1 : 1;
     return x.sign == 0 ? 0 : x.sign * compare_size(&x, &y);

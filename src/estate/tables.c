@@ -76,6 +76,7 @@ static const struct field agent[] = {
     {"default_task", FIELD_TASK, AT(agent_file, agent.default_task), 0, NULL, NULL, "the task of calls that come without a writ; one of tasks"},
     {"acts_for", FIELD_PERSON, AT(agent_file, agent.acts_for), 0, NULL, NULL,
      "whose agent it is: its writs are on behalf of this person unless another is named"},
+    {"limits", FIELD_MAP, AT(agent_file, limits), 0, NULL, NULL, "bounds of all its calls, whatever its writs and instances"},
     {"review", FIELD_DATE, AT(agent_file, agent.review), 0, NULL, NULL, "day by which a person looks at this agent again"},
     END};
 const struct table table_agent = {"agents/NAME.yaml", agent};
@@ -100,7 +101,7 @@ static const struct field destination[] = {
     {"integrity", FIELD_CHOICE, AT(destination_file, destination.integrity), 0, integrity_names, "untrusted",
      "untrusted: outsiders can put text into what it returns"},
     {"server", FIELD_MAP, AT(destination_file, server), FIELD_REQUIRED, NULL, NULL, "the server behind it: command or url"},
-    {"limits", FIELD_MAP, AT(destination_file, limits), 0, NULL, NULL, "bounds of one call"},
+    {"limits", FIELD_MAP, AT(destination_file, limits), 0, NULL, NULL, "bounds of calls, and of how many"},
     {"share", FIELD_NAMES, AT(destination_file, share), 0, NULL, NULL, "what may be granted besides tools: resources, prompts"},
     {"tools", FIELD_MAP, AT(destination_file, tools), 0, NULL, NULL, "what a person confirmed about its pinned tools, by name"},
     END};
@@ -180,17 +181,42 @@ static const struct field oauth[] = {
     END};
 const struct table table_oauth = {"destinations/NAME.yaml: server.oauth", oauth};
 
-static const struct field limits[] = {{"call_timeout", FIELD_DURATION, AT(limits_file, call_timeout_ms), 0, NULL, "60s", "longest time of one call"},
-                                      {"result_bytes", FIELD_SIZE, AT(limits_file, result_bytes), 0, NULL, "4MiB", "largest result of one call"},
-                                      {"concurrency", FIELD_COUNT, AT(limits_file, concurrency), 0, NULL, "32", "calls of one writ at the same time"},
-                                      END};
-const struct table table_limits = {"destinations/NAME.yaml: limits", limits};
+/* What every set of limits holds; ${in} "use." or nothing: where in the struct. */
+#define USE_LIMITS(type, in, per, at_once, line)                                                                                                       \
+    {"rate", FIELD_RATE, AT(type, in rate), 0, NULL, per, "calls: 10/s, 300/m, 1000/h, or none"},                                                     \
+        {"burst", FIELD_COUNT, AT(type, in burst), 0, NULL, NULL, "calls that may come at once; default: the number of rate"},                        \
+        {"concurrency", FIELD_COUNT, AT(type, in concurrency), 0, NULL, at_once, "calls under way at the same time"},                                 \
+    {                                                                                                                                                \
+        "queue", FIELD_COUNT, AT(type, in queue), 0, NULL, line, "calls that may wait for one of them to end"                                          \
+    }
+static const struct field limits[] = {
+    {"call_timeout", FIELD_DURATION, AT(limits_file, call_timeout_ms), 0, NULL, "60s", "longest time of one call"},
+    {"result_bytes", FIELD_SIZE, AT(limits_file, result_bytes), 0, NULL, "4MiB", "largest result of one call"},
+    USE_LIMITS(limits_file, use., "3000/m", "32", "32"),
+    {"repeats", FIELD_COUNT, AT(limits_file, repeats), 0, NULL, "60", "the same read with the same arguments within repeat_window; 0: no bound"},
+    {"repeated_writes", FIELD_COUNT, AT(limits_file, repeated_writes), 0, NULL, "10", "the same for all that is no confirmed read; 0: no bound"},
+    {"repeat_window", FIELD_DURATION, AT(limits_file, repeat_ms), 0, NULL, "1m", "from the first of them; at most 1h"},
+    END};
+const struct table table_limits = {"destinations/NAME.yaml: limits (of each agent by itself)", limits};
+
+static const struct field tool_limits[] = {
+    {"call_timeout", FIELD_DURATION, AT(limits_file, call_timeout_ms), 0, NULL, NULL, "default: the destination's"},
+    {"result_bytes", FIELD_SIZE, AT(limits_file, result_bytes), 0, NULL, NULL, "default: the destination's, which it cannot exceed"},
+    USE_LIMITS(limits_file, use., NULL, NULL, "32"),
+    {"repeats", FIELD_COUNT, AT(limits_file, repeats), 0, NULL, NULL,
+     "the same arguments within the destination's repeat_window; 0: no bound; default: the destination's"},
+    END};
+const struct table table_tool_limits = {"destinations/NAME.yaml: limits of a tool (of each agent by itself, besides the destination's)", tool_limits};
+
+static const struct field use_limits[] = {USE_LIMITS(use_limits, , NULL, NULL, "32"), END};
+const struct table table_use_limits = {"agents/NAME.yaml: limits (all writs together), tasks/NAME.yaml: limits (of each writ)", use_limits};
 
 static const struct field tool[] = {
     {"effect", FIELD_CHOICE, AT(tool_file, effect), FIELD_REQUIRED, effect_names, NULL,
      "what a call does; tools not named here count as write, unconfirmed"},
     {"sinks", FIELD_MAP, AT(tool_file, sinks), 0, NULL, NULL,
      "arguments that decide where an effect or data lands: ARGUMENT: kind, or ARGUMENT: { kind: …, leaves: … }"},
+    {"limits", FIELD_MAP, AT(tool_file, limits), 0, NULL, NULL, "bounds of this tool"},
     {"outsiders", FIELD_TEXTS, AT(tool_file, outsiders), 0, NULL, NULL,
      "parts of its result that outsiders wrote: members by name, or \"*\"; default: as integrity of the destination says"},
     {"sensitivity", FIELD_CHOICE, AT(tool_file, sensitivity), 0, sensitivity_names, NULL, "of its result; default: as of the destination"},
@@ -210,6 +236,7 @@ static const struct field task[] = {
     {"lifetime", FIELD_DURATION, AT(task_file, task.lifetime_ms), 0, NULL, "1h", "a writ ends at the latest after this"},
     {"idle", FIELD_DURATION, AT(task_file, task.idle_ms), 0, NULL, "15m", "an unused writ ends after this"},
     {"max_calls", FIELD_COUNT, AT(task_file, task.max_calls), 0, NULL, "0", "calls of one writ; 0: no bound"},
+    {"limits", FIELD_MAP, AT(task_file, limits), 0, NULL, NULL, "bounds of the calls of one writ"},
     {"approvers", FIELD_NAMES, AT(task_file, task.approvers), 0, NULL, NULL, "groups whose people may approve held calls"},
     {"tools", FIELD_MAP, AT(task_file, tools), FIELD_REQUIRED, NULL, NULL, "what it may use: DESTINATION/TOOL: { ARGUMENT: condition }"},
     END};
@@ -330,7 +357,7 @@ const struct table *const all_tables[] = {&table_settings,  &table_master,      
                                           &table_observe,   &table_person,      &table_agent,
                                           &table_claim,     &table_destination, &table_server,
                                           &table_secret,    &table_vault,       &table_kubernetes,
-                                          &table_oauth,     &table_limits,      &table_tool,
+                                          &table_oauth,     &table_limits,      &table_tool_limits, &table_use_limits, &table_tool,
                                           &table_sink,      &table_task,        &table_any_tool,
                                           &table_condition, &table_inspection,  &table_found,
                                           &table_class,     &table_pack,        &table_known_by,

@@ -288,6 +288,7 @@ read_task(struct loader *l, const struct file *file, struct task *t)
     *t = f.task;
     if (top == NULL)
         return;
+    limits_of_use(l, f.limits, &t->limits);
     check_task(l, top, t);
     if (f.tools == NULL)
         return;

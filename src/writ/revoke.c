@@ -32,17 +32,6 @@ running_begin(struct writs *w, struct writ *writ, struct running *e)
     pthread_mutex_unlock(&w->lock);
 }
 
-size_t
-running_calls(struct writs *w, const struct writ *writ, const char *destination)
-{
-    size_t n = 0;
-    pthread_mutex_lock(&w->lock);
-    for (const struct running *e = writ->effects; e; e = e->next)
-        n += e->call[0] && strcmp(e->destination, destination) == 0;
-    pthread_mutex_unlock(&w->lock);
-    return n;
-}
-
 static void answer(struct revocation *r);
 
 void

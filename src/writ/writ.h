@@ -156,8 +156,6 @@ struct running {
 };
 void running_begin(struct writs *w, struct writ *writ, struct running *e);
 void running_ended(struct writs *w, struct running *e);
-/* running_calls(w, writ, destination): decided calls of the writ that are under way there, the one that is being decided included. */
-size_t running_calls(struct writs *w, const struct writ *writ, const char *destination);
 
 /* --------------------------------------------------------------------------------------------------- revocations */
 

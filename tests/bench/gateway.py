@@ -203,7 +203,7 @@ def start_house(stub, stub_program):
             subprocess.run([WRIT, "destination", "seal", name, f"{name}-token", "--estate", h.estate], input=b"a-credential-of-the-stub-0123456789", check=True,
                            stdout=subprocess.DEVNULL)
             server = server | {"headers": {"Authorization": {"secret": f"{name}-token", "prefix": "Bearer "}}}
-        h.destination(name, server, {"echo": "{ effect: read }", "stream": "{ effect: read }"}, sensitivity, more="limits: { concurrency: 64 }\n")
+        h.destination(name, server, {"echo": "{ effect: read }", "stream": "{ effect: read }"}, sensitivity, more="limits: { concurrency: 64, rate: none, repeats: 0, repeated_writes: 0 }\n")
     h.task("work", {f"{name}/{tool}": "{}" for name in servers for tool in ("echo", "stream")})
     h.put("policies/bench.cedar", '@id("builtin/restricted-asks")\nforbid (principal, action in Action::"CallTool", resource)\n'
           'when { resource.sensitivity == "restricted" && context.seen.untrusted };\n'

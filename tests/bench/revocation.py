@@ -105,7 +105,7 @@ def start_house(stub):
     h.start()
     for name, tool in names.items():
         h.pin(name)
-        h.destination(name, url, {tool: "{ effect: read }"}, more="limits: { concurrency: 1024, call_timeout: 1h }\n")
+        h.destination(name, url, {tool: "{ effect: read }"}, more="limits: { concurrency: 1024, call_timeout: 1h, rate: none, repeats: 0, repeated_writes: 0 }\n")
     h.task("work", {f"{name}/{tool}": "{}" for name, tool in names.items()})
     end = time.monotonic() + 60
     while True:

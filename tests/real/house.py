@@ -128,8 +128,11 @@ class House:
         lines = "".join(f"  {k}: {v}\n" for k, v in tools.items())
         self.put(f"tasks/{name}.yaml", f"purpose: The task {name}\nlifetime: 1h\nidle: 30m\n{more}" + (f"tools:\n{lines}" if lines else "tools: {}\n"))
 
-    def destination(self, name, server, tools, sensitivity="internal", integrity="trusted", more=""):
-        """``server``: {"command": […]} or {"url": …}. Pinned from the real server the first time the house starts."""
+    def destination(self, name, server, tools, sensitivity="internal", integrity="trusted", more="", repeats=False):
+        """``server``: {"command": […]} or {"url": …}. Pinned from the real server the first time the house starts. Tests make the same call again and
+        again: unless ``repeats``, or ``more`` says something about limits, nothing is said of that."""
+        if not repeats and "limits:" not in more:
+            more += "limits: { repeats: 0, repeated_writes: 0 }\n"
         lines = "".join(f"  {k}: {v}\n" for k, v in tools.items())
         inner = "".join(f"  {k}: {json.dumps(v)}\n" for k, v in server.items())
         self.put(f"destinations/{name}.yaml", f"owner: ana\nenvironment: test\nsensitivity: {sensitivity}\nintegrity: {integrity}\n"

@@ -311,7 +311,7 @@ def test_a_dead_server_says_when_to_try_again():
         while True:
             e = lines.call("gone__anything")["error"]
             assert e["code"] == 5020 and e["data"]["code"] in ("connect", "upstream"), e
-            if "is tried again within" in e["message"]:
+            if "is tried again in" in e["message"]:
                 break
             assert time.monotonic() < end, e
         assert {d["destination"]: d["state"] for d in h.api("GET", "/v1/status")["destinations"]}["gone"] == "down"
@@ -535,7 +535,7 @@ def test_bad_neighbours_harm_nobody():
         h.pin("good")
         h.destination("good", {"command": [sys.executable, EVIL, "honest"]}, tools)
         for mode in MISCHIEF:
-            h.destination(mode, {"command": [sys.executable, EVIL, mode]}, tools, more="limits: { call_timeout: 5s }\n")
+            h.destination(mode, {"command": [sys.executable, EVIL, mode]}, tools, more="limits: { call_timeout: 5s, repeats: 0, repeated_writes: 0 }\n")
             h.pin_like(mode, "good")
         h.task("work", {f"{n}/echo": "{}" for n in ("good", *MISCHIEF)})
         h.api("POST", "/v1/reload", {})

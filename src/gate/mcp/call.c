@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/limit.h"
 
 static void
 put_session(struct buf *m, const struct session *s)
@@ -181,6 +181,14 @@ refuse_arguments(struct down *d, struct bytes name, struct err e)
 /* -------------------------------------------------------------------------------------------------------- sending */
 
 static void
+call_deadline(struct down *d)
+{
+    uint64_t ms = d->tool && d->tool->call_timeout_ms ? d->tool->call_timeout_ms : d->destination->call_timeout_ms;
+    if (ms && !d->answered)
+        down_deadline(d, ms);
+}
+
+static void
 send_on(struct down *d)
 {
     struct session *s = d->session;
@@ -193,8 +201,7 @@ send_on(struct down *d)
     if (!err_failed(e) && d->tool && !link_tool_verified(l, d->tool)) /* seen otherwise while the record went to disk */
         e = err_make(E_PIN, "the tool is not as it was pinned; a person must look at the change");
     if (!err_failed(e) && park_resume(d)) {
-        if (d->destination->call_timeout_ms && !d->answered)
-            down_deadline(d, d->destination->call_timeout_ms);
+        call_deadline(d);
         return;
     }
     struct buf params = buf_make(MESSAGE_MAX + 65536);
@@ -208,8 +215,7 @@ send_on(struct down *d)
         down_fail(d, e);
         return;
     }
-    if (d->destination->call_timeout_ms && !d->answered)
-        down_deadline(d, d->destination->call_timeout_ms);
+    call_deadline(d);
 }
 
 void
@@ -352,7 +358,8 @@ bool
 call_prepare(struct down *d)
 {
     struct gate *g = d->session->gate;
-    struct err e = env_id(g->config.env, "ca", d->call);
+    struct err e = d->call[0] ? err_ok() : env_id(g->config.env, "ca", d->call); /* what waited for its turn is taken again */
+    snapshot_unref(d->snapshot);
     d->snapshot = snapshot_ref(g->snapshot);
     d->destination = estate_destination(d->snapshot->estate, d->session->destination);
     snprintf(d->running.call, sizeof d->running.call, "%s", d->call);
@@ -419,6 +426,8 @@ call_take(struct down *d)
     if (!call_prepare(d))
         return;
     d->tool = destination_tool(d->destination, name);
+    if (!limit_rate(d, name, d->tool))
+        return;
     if (d->tool == NULL) {
         char reason[160], edit[160];
         snprintf(reason, sizeof reason, "the task %s grants no %s/%.*s", d->session->writ->task->id, d->destination->id, BYTES_CUT(name, 60));
@@ -436,6 +445,8 @@ call_take(struct down *d)
         refuse(d, name, e.text, "");
         return;
     }
+    if (!limit_repeats(d, name, d->arguments, d->tool))
+        return;
     decide(d->snapshot, &call, g->scratch, &d->arena, &d->decision);
     if (d->decision.outcome == OUTCOME_MODIFY && !decide_modified(d, name))
         return;
@@ -450,15 +461,8 @@ call_take(struct down *d)
         refuse(d, name, "the tool is not as it was pinned; a person must look at the change", edit);
         return;
     }
-    if (d->decision.outcome == OUTCOME_ALLOW && d->destination->concurrency &&
-        running_calls(g->config.writs, d->session->writ, d->destination->id) > d->destination->concurrency) {
-        char reason[160], edit[160];
-        snprintf(reason, sizeof reason, "%u calls of this writ are under way at %s; wait for an answer", d->destination->concurrency,
-                 d->destination->id);
-        snprintf(edit, sizeof edit, "%s:%d (limits: concurrency)", d->destination->place.file, d->destination->place.line);
-        call_refuse_as(d, name, "busy", reason, edit);
+    if (d->decision.outcome == OUTCOME_ALLOW && !limit_place(d, name, d->tool))
         return;
-    }
     if (d->decision.outcome == OUTCOME_ALLOW) {
         call_allow(d, name, send_on);
         return;
@@ -472,7 +476,7 @@ servers_code(const struct json *code)
 {
     bool fits = json_is(code, JSON_INT) && code->number >= INT32_MIN && code->number <= INT32_MAX;
     int64_t n = fits ? code->number : RPC_INTERNAL;
-    return n == RPC_WRIT_REFUSED || n == RPC_WRIT_ENDED || n == RPC_WRIT_UPSTREAM || n == RPC_WRIT_DOWN ? RPC_INTERNAL : (int)n;
+    return n == RPC_WRIT_REFUSED || n == RPC_WRIT_LIMITED || n == RPC_WRIT_ENDED || n == RPC_WRIT_UPSTREAM || n == RPC_WRIT_DOWN ? RPC_INTERNAL : (int)n;
 }
 
 void
@@ -497,6 +501,13 @@ call_answer(struct down *d, const struct rpc *answer)
         const struct json *data = json_get(answer->error, "data");
         down_error(d, servers_code(code), buf_text(&b), data ? data->raw : (struct bytes){NULL, 0});
         buf_free(&b);
+        return;
+    }
+    if (d->tool && d->tool->result_bytes && answer->root->raw.n > d->tool->result_bytes) {
+        struct err e = err_make(E_LIMIT, "its answer has %zu bytes; this tool may give %llu", answer->root->raw.n,
+                                (unsigned long long)d->tool->result_bytes);
+        call_over(d, "too_large", answer->root->raw.n);
+        down_fail(d, e);
         return;
     }
     if (answer->result->type != JSON_OBJECT) {

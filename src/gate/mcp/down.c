@@ -2,8 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/limit.h"
 
+#define BUSY_MS 1000    /* what a client is told to wait when nothing better is known */
 #define ASKED_MS 600000 /* a person may think so long about what the server asks */
 
 struct down *
@@ -69,6 +70,7 @@ down_finish(struct down *d, struct buf *message)
         link_cancel(s->link, d->pending, false);
     asks_over(d);
     hub_over(d);
+    limit_over(d);
     running_ended(s->gate->config.writs, &d->running);
     if (d->at) {
         *d->at = d->next;
@@ -103,13 +105,18 @@ down_fail(struct down *d, struct err e)
 {
     if (e.code == E_CONSENT && consent_answer(d, e))
         return;
+    if (e.code == E_BUSY && d->retry_ms == 0)
+        d->retry_ms = BUSY_MS;
     int code = e.code == E_WRIT_ENDED                                                                  ? RPC_WRIT_ENDED
+               : e.code == E_BUSY                                                                      ? RPC_WRIT_LIMITED
                : e.code == E_FORBIDDEN || e.code == E_DENIED || e.code == E_PIN || e.code == E_CONSENT ? RPC_WRIT_REFUSED
                : e.code == E_LOG || e.code == E_STORE || e.code == E_KEYS                              ? RPC_WRIT_DOWN
                                                                                                        : RPC_WRIT_UPSTREAM;
     struct buf data = buf_make(1024);
     json_open(&data, '{');
     json_member_str(&data, "code", err_name(e.code));
+    if (d->retry_ms)
+        json_member_int(&data, "retry_after_ms", (int64_t)d->retry_ms);
     json_close(&data, '}');
     down_error(d, code, e.text, buf_bytes(&data));
     buf_free(&data);
@@ -121,6 +128,14 @@ late(void *ctx)
     struct down *d = ctx;
     d->deadline = NULL;
     down_ref(d);
+    if (d->wait.of) {
+        limit_late(d);
+        down_unref(d);
+        return;
+    }
+    struct link *l = d->session->link;
+    if (l && d->pending)
+        limit_bad(l, d, err_make(E_TIMEOUT, "%s did not answer in time", d->session->destination));
     call_over(d, "timeout", 0);
     down_fail(d, err_make(E_TIMEOUT, "%s did not answer within %llu s", d->session->destination, (unsigned long long)(d->deadline_ms / 1000)));
     down_unref(d);

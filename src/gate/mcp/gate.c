@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "gate/mcp/limit.h"
 #include "gate/mcp/pins.h"
 
 struct route *
@@ -32,6 +33,13 @@ gate_make(const struct gate_config *config, struct gate **out)
         free(g);
         return err_make(E_MEMORY, "no memory for the gate");
     }
+    struct err e = limit_make(g);
+    if (err_failed(e)) {
+        inspect_room_free(g->looking);
+        cedar_scratch_free(g->scratch);
+        free(g);
+        return e;
+    }
     *out = g;
     return quarantine_load(g);
 }
@@ -48,6 +56,7 @@ free_gate(void *ctx)
         quarantine_free(r);
         free(r);
     }
+    limit_free(g);
     snapshot_unref(g->snapshot);
     inspect_unref(g->inspect);
     inspect_room_free(g->looking);
@@ -117,6 +126,8 @@ gate_use(struct gate *g, struct snapshot *s)
 {
     struct snapshot *old = g->snapshot;
     g->snapshot = snapshot_ref(s);
+    g->generation++;
+    breakers_reset(g);
     quarantine_settle(g);
     if (old)
         gate_lists_changed(g, NULL);
@@ -187,6 +198,7 @@ gate_json(struct gate *g, struct buf *b)
         if (r->failures || r->down || r->late)
             json_member_str(b, "last_error", r->last_error);
         json_member_int(b, "held", (int64_t)quarantine_count(r));
+        breakers_json(g, r, b);
         json_close(b, '}');
     }
     json_close(b, ']');

@@ -189,9 +189,16 @@ face_send(struct down *d, struct bytes message, bool last)
     }
     v->over = true;
     stop_timers(v);
-    struct http_header session = {BYTES("Mcp-Session-Id"), bytes_str(d->session->id)};
+    struct http_header extra[2];
+    char after[24];
+    size_t n = 0;
+    if (begins_session(d))
+        extra[n++] = (struct http_header){BYTES("Mcp-Session-Id"), bytes_str(d->session->id)};
+    snprintf(after, sizeof after, "%llu", (unsigned long long)((d->retry_ms + 999) / 1000));
+    if (d->retry_ms)
+        extra[n++] = (struct http_header){BYTES("Retry-After"), bytes_str(after)};
     bool error = bytes_search(bytes_sub(message, 0, 400), BYTES("\"error\":")) < (message.n < 400 ? message.n : 400);
-    http_respond(v->x, error ? status_of(d, message) : 200, "application/json", &session, begins_session(d), message);
+    http_respond(v->x, error ? status_of(d, message) : 200, "application/json", extra, n, message);
 }
 
 static void

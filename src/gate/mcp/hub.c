@@ -200,6 +200,8 @@ hub_answered_error(struct member *m, const struct rpc *answer)
     int64_t n = json_is(code, JSON_INT) ? code->number : 0;
     char why[200];
     snprintf(why, sizeof why, "%.*s", BYTES_CUT(text, 190));
+    if (n == RPC_WRIT_LIMITED)
+        return; /* that it is asked too often says nothing about it */
     if (n == RPC_WRIT_UPSTREAM || n == RPC_WRIT_REFUSED || n == RPC_WRIT_DOWN || n == RPC_WRIT_ENDED)
         hub_failed(m, why, false);
     else

@@ -141,7 +141,7 @@ struct hub {
     int64_t next_back, next_own;
     bool changed[HUB_LISTS];
     struct timer *tell, *retry;
-    uint64_t retry_after_ms;
+    uint64_t retry_after_ms, retry_at_ms; /* how long from one try to the next; when the next is */
     struct buf level; /* the client's last logging/setLevel, its params */
     struct buf meta;  /* 2026-07-28: _meta of the client's first request, for questions of the hub's own */
 };
@@ -199,8 +199,9 @@ void hub_own_ask(struct work *w, struct member *m, const char *method, struct by
 /* hub_list_ask(w, m, kind): the member's whole list, page by page, into its part. hub_list_answer: what to do with an answer. */
 void hub_list_ask(struct work *w, struct member *m, enum hub_list kind);
 void hub_list_answer(struct part *p, struct bytes message);
-/* hub_retry(h): ask those that are down once more, later. */
+/* hub_retry(h): ask those that are down once more, later. hub_wait_ms(m): until it is asked again, by the hub or by whoever calls it. */
 void hub_retry(struct hub *h);
+uint64_t hub_wait_ms(const struct member *m);
 
 /* hub_listen.c */
 void hub_listen(struct down *d);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "gate/mcp/hub.h"
+#include "gate/mcp/limit.h"
 
 #define INSTRUCTIONS_OF_ONE 2048
 #define INSTRUCTIONS_OF_ALL 8192
@@ -285,6 +286,7 @@ put_missing(struct buf *b, const struct work *w)
         json_open(b, '{');
         json_member_str(b, "destination", p->member->session->destination);
         json_member_str(b, "why", p->missing);
+        json_member_int(b, "retry_after_ms", (int64_t)hub_wait_ms(p->member));
         json_close(b, '}');
     }
     if (any) {
@@ -634,5 +636,14 @@ hub_retry(struct hub *h)
     if (h->retry || s->ended || unused > RETRY_WHILE_MS)
         return;
     h->retry = loop_after(s->gate->config.loop, h->retry_after_ms, try_again, h);
+    h->retry_at_ms = hub_now_ms(h) + h->retry_after_ms;
     h->retry_after_ms = h->retry_after_ms * 2 < RETRY_LAST_MS ? h->retry_after_ms * 2 : RETRY_LAST_MS;
+}
+
+uint64_t
+hub_wait_ms(const struct member *m)
+{
+    const struct hub *h = m->hub;
+    uint64_t now = hub_now_ms(h), breaker = limit_wait_ms(m->session), retry = h->retry && h->retry_at_ms > now ? h->retry_at_ms - now : 1;
+    return breaker > retry ? breaker : retry;
 }

@@ -101,7 +101,7 @@ hub_up(struct buf *b, struct part *p, struct member *m, const struct json *root)
 {
     const struct json *code = json_get(json_get(root, "error"), "code");
     int64_t n = json_is(code, JSON_INT) ? code->number : 0;
-    struct upward u = {m, p, json_get(root, "id") && json_get(root, "method"), n == RPC_WRIT_REFUSED || n == RPC_WRIT_UPSTREAM, false};
+    struct upward u = {m, p, json_get(root, "id") && json_get(root, "method"), n == RPC_WRIT_REFUSED || n == RPC_WRIT_LIMITED || n == RPC_WRIT_UPSTREAM, false};
     hub_text_up(b, root, act_up, &u);
     b->failed |= u.failed;
 }
@@ -266,6 +266,8 @@ routed_answer(struct part *p, struct bytes message)
     } else {
         if (json_get(root, "result"))
             hub_works(m);
+        const struct json *after = json_get(json_get(json_get(root, "error"), "data"), "retry_after_ms");
+        d->retry_ms = json_is(after, JSON_INT) && after->number > 0 ? (uint64_t)after->number : 0;
         hub_up(&b, p, m, root);
         down_finish(d, &b); /* a message that failed becomes an error */
     }

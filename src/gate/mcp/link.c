@@ -2,10 +2,9 @@
 #include <stdlib.h>
 
 #include "gate/mcp/refusal.h"
+#include "gate/mcp/limit.h"
 
 #define START_MS 20000   /* a server must have answered initialize and tools/list by then */
-#define BACKOFF_FAILURES 3
-#define BACKOFF_NS 5000000000u
 
 /* ----------------------------------------------------------------------------------------------------- waiting ones */
 
@@ -107,6 +106,7 @@ link_now_ready(struct link *l)
 {
     l->state = LINK_READY;
     l->route->failures = 0;
+    limit_started(l);
     if (l->deadline)
         loop_cancel(l->deadline);
     l->deadline = NULL;
@@ -130,12 +130,14 @@ too_slow(void *ctx)
 }
 
 static struct err
-may_start(const struct gate *g, const struct route *r)
+may_start(struct link *l)
 {
-    uint64_t now = g->config.env->mono_ns(g->config.env);
-    if (r->failures >= BACKOFF_FAILURES && now - r->failed_ns < BACKOFF_NS)
-        return err_make(E_UPSTREAM, "%s failed %u times in a row (%s); it is tried again within 5 s", r->id, r->failures, r->last_error);
-    return err_ok();
+    char text[LIMITS_TIME_MAX];
+    uint64_t wait = 0;
+    if (limit_start(l, &wait))
+        return err_ok();
+    limits_time_text(wait, text);
+    return err_make(E_UPSTREAM, "%s does not answer (%s); it is tried again in %s", l->route->id, l->route->last_error, text);
 }
 
 struct err
@@ -145,7 +147,6 @@ link_make(struct gate *g, struct snapshot *s, const struct destination *d, struc
     struct route *route = gate_route(g, d->id);
     if (route == NULL)
         return err_make(E_MEMORY, "no memory for a destination");
-    TRY(may_start(g, route));
     struct link *l = calloc(1, sizeof *l);
     if (l == NULL)
         return err_make(E_MEMORY, "no memory for a connection to %s", d->id);
@@ -158,12 +159,15 @@ link_make(struct gate *g, struct snapshot *s, const struct destination *d, struc
     if (l->next)
         l->next->at = &l->next;
     g->links = l;
-    struct err e = link_pins_make(l);
+    struct err e = may_start(l);
+    if (!err_failed(e))
+        e = link_pins_make(l);
     if (!err_failed(e))
         e = link_creds_make(l, person, client);
     if (err_failed(e)) {
         l->state = LINK_DEAD;
         l->on_ready = NULL;
+        limit_start_over(l);
         link_unref(l);
         return e;
     }
@@ -288,6 +292,7 @@ received_response(struct link *l, const struct rpc *m)
         link_forget(l, p);
         return;
     }
+    limit_good(l, p->down);
     struct down *d = down_ref(p->down);
     void (*answer)(struct down *, const struct rpc *) = p->answer;
     unsigned changes = p->changes;
@@ -356,6 +361,7 @@ answer_all(struct link *l, struct err e)
         link_forget(l, p);
         if (d) {
             call_over(d, "upstream_failed", 0);
+            d->retry_ms = l->session ? limit_wait_ms(l->session) : 0;
             down_fail(d, e);
             down_unref(d);
         } /* else it was the link's own start: on_ready tells */
@@ -372,10 +378,11 @@ link_died(struct link *l, struct err e)
     l->why_dead = e;
     if (e.code != E_WRIT_ENDED && e.code != E_CONSENT) {
         l->route->failures++;
-        l->route->failed_ns = l->gate->config.env->mono_ns(l->gate->config.env);
         snprintf(l->route->last_error, sizeof l->route->last_error, "%.230s", e.text);
     }
     refusal_of_server(l, NULL, e);
+    limit_bad(l, NULL, e);
+    limit_start_over(l);
     link_start_died(l);
     if (l->watch_due)
         loop_cancel(l->watch_due);

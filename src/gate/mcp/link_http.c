@@ -6,12 +6,13 @@
 #include <stdlib.h>
 
 #include "gate/mcp/headers.h"
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/limit.h"
 
 #define HEADERS_MAX 40
 #define RESUMES_MAX 5 /* of one stream, in a row and without an event */
 #define RESUME_MS 1000
 #define RESUME_MS_MAX 30000
+#define RETRY_AFTER_MS 5000 /* of a server that answers 429 and does not say */
 
 struct wire {
     struct link *link;
@@ -26,6 +27,7 @@ struct http_stream {
     int64_t id;  /* of the pending it is for; 0: none (a notification, GET, DELETE) */
     int status;
     bool events, is_get;
+    uint64_t retry_after_ms; /* as a refusal of the server says */
     /* 2025-11-25: a stream that ends early is taken up where it ended (Last-Event-ID) */
     char last_id[256];
     int64_t retry_ms; /* as the server wants it; -1: it did not say */
@@ -99,6 +101,13 @@ on_event(const struct sse_event *e, void *ctx)
         link_received(s->wire->link, e->data, pending_of(s));
 }
 
+static int64_t
+now_ms(const struct http_stream *s)
+{
+    struct env *env = s->wire->link->gate->config.env;
+    return env->now_ms(env);
+}
+
 static void
 on_head(struct http_call *c, int status, const struct http_headers *headers, void *ctx)
 {
@@ -106,6 +115,8 @@ on_head(struct http_call *c, int status, const struct http_headers *headers, voi
     (void)c;
     s->status = status;
     struct bytes type = http_header(headers, "content-type"), session = http_header(headers, "mcp-session-id");
+    if ((status != 429 && status != 503) || !retry_after_read(http_header(headers, "retry-after"), now_ms(s), &s->retry_after_ms))
+        s->retry_after_ms = status == 429 ? RETRY_AFTER_MS : 0;
     s->events = bytes_starts(type, BYTES("text/event-stream"));
     if (session.n && session.n < sizeof s->wire->session && s->wire->session[0] == 0) {
         memcpy(s->wire->session, session.at, session.n);
@@ -150,16 +161,30 @@ is_rpc(struct bytes body)
     return ok;
 }
 
+/* That it is there, and for how long it is not, says the status; what is wrong with a request is no failure of the server. */
+static void
+note_refusal(struct http_stream *s, struct down *d)
+{
+    struct link *l = s->wire->link;
+    if (s->retry_after_ms)
+        limit_asked(l, d, s->retry_after_ms);
+    else if (s->status >= 500)
+        limit_bad(l, d, err_make(E_UPSTREAM, "it answered with HTTP status %d", s->status));
+}
+
 /* A refusal may carry the JSON-RPC error of this request (2026-07-28 answers 400 and 404 that way). */
 static void
 finish_refused(struct http_stream *s)
 {
     struct link *l = s->wire->link;
     struct pending *p = pending_of(s);
+    note_refusal(s, p ? p->down : NULL);
     if (p == NULL)
         return;
     if (s->body.n && is_rpc(buf_bytes(&s->body))) {
+        l->no_good = s->status == 429 || s->status >= 500;
         link_received(l, buf_bytes(&s->body), p);
+        l->no_good = false;
         p = pending_of(s);
     }
     if (p)
@@ -202,8 +227,11 @@ on_end(struct http_call *c, void *ctx)
         if (!s->events && s->body.n && l->state != LINK_DEAD)
             link_received(l, buf_bytes(&s->body), pending_of(s));
         struct pending *p = pending_of(s);
+        struct err e = err_make(E_UPSTREAM, "it ended its answer without a response");
         if (p)
-            link_refused(l, p, err_make(E_UPSTREAM, "it ended its answer without a response"));
+            limit_bad(l, p->down, e);
+        if (p)
+            link_refused(l, p, e);
     }
     release(s, true);
     link_unref(l);
@@ -220,6 +248,8 @@ on_error(struct http_call *c, struct err e, void *ctx)
     s->call = NULL;
     bool again = resume_later(s);
     struct pending *p = again ? NULL : pending_of(s);
+    if (p && p->down) /* of what the link asks itself, its end tells */
+        limit_bad(l, p->down, e);
     if (p)
         link_refused(l, p, e.code == E_CONSENT ? e : err_wrap(e, "it could not be asked"));
     release(s, !again);

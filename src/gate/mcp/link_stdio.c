@@ -334,7 +334,7 @@ user_of(const struct destination *d, char ids[2][16], struct passwd **user)
         snprintf(ids[0], sizeof ids[0], "%u", (unsigned)uid);
         snprintf(ids[1], sizeof ids[1], "%u", (unsigned)uid);
     } else {
-        return err_make(E_UPSTREAM, "there is no user %s on this host (%s:%d)", d->user, d->place.file, d->place.line);
+        return err_make(E_CONNECT, "there is no user %s on this host (%s:%d)", d->user, d->place.file, d->place.line);
     }
     return err_ok();
 }
@@ -364,7 +364,7 @@ spawn(struct link *l, struct server *v, char **env, char ids[2][16])
                                     .stdio = stdio};
     int status = uv_spawn(loop_uv(l->gate->config.loop), &v->process, &options);
     if (status != 0)
-        return err_make(E_UPSTREAM, "its server could not be started: %s", uv_strerror(status));
+        return err_make(E_CONNECT, "its server could not be started: %s", uv_strerror(status));
     v->spawned = true;
     l->route->servers++;
     return err_ok();

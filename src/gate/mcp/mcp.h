@@ -12,6 +12,7 @@
  *   headers.c              headers that say again what stands in the body
  *   call.c, list.c         tools/call decided; lists filtered
  *   subject.c              prompts and resources decided
+ *   limit.c, breaker.c     what is too often, too much at once, or at a destination that does not answer (limit.h)
  *   look.c                 what stands in what passes, both ways: found, redacted, refused, on record
  *   saw.c                  what a writ has seen when a result passes
  *   hub.c, hub_*.c         several destinations behind one address (hub.h)
@@ -32,6 +33,7 @@
 #include "estate/pin.h"
 #include "gate/gate.h"
 #include "gate/mcp/rpc.h"
+#include "limits/limits.h"
 
 enum era { ERA_UNKNOWN, ERA_LEGACY, ERA_MODERN };
 #define MODERN_VERSION "2026-07-28"
@@ -61,7 +63,7 @@ struct route {
     enum speaks { SPEAKS_UNKNOWN, SPEAKS_YES, SPEAKS_NO } speaks[3]; /* by era */
     unsigned servers;       /* processes running */
     unsigned failures;      /* in a row */
-    uint64_t failed_ns;     /* when the last one was */
+    struct breaker breaker; /* of all agents: it cannot be reached */
     char last_error[240];
     bool late, down;        /* a hub gave up waiting for it; it failed; and it has not answered a hub since */
     struct held *held;      /* what is not as it was pinned (pins.h) */
@@ -86,6 +88,9 @@ struct gate {
     struct link *links;
     size_t n_sessions;
     struct hub_key hub_key;
+    struct limits *limits;
+    uint64_t generation; /* of the snapshot: counted up with each */
+    struct timer *turns_due, *rest_due; /* limit.c */
     bool closing;
     void (*closed)(void *ctx);
     void *closed_ctx;
@@ -138,6 +143,10 @@ struct session {
     bool member;     /* … and this is one of them; its owner is a struct member */
     bool ended;
     int64_t used_ms;
+    struct limits_agent *limited; /* limit.c: as of ${limits_at} */
+    const struct agent *agent_now;
+    const struct task *task_now;
+    uint64_t limits_at;
 };
 
 /* session_make(g, writ, destination, era, out): ${destination} "": all that the writ's template grants. */
@@ -152,6 +161,8 @@ void session_end(struct session *s, const char *why);
 void session_rebind(struct session *s, struct writ *writ);
 /* session_take(s, d): a request of the client; ${d} is owned by the session from here and is answered through its face exactly once. */
 void session_take(struct session *s, struct down *d);
+/* session_go_on(d): take it from its beginning, with a new link if need be. */
+void session_go_on(struct down *d);
 /* session_note(s, rpc): a notification or a response of the client. */
 void session_note(struct session *s, const struct rpc *rpc);
 /* What a link hands up. */
@@ -196,6 +207,14 @@ struct down {
     struct work *work; /* at the members of a hub */
     bool uris_asked;   /* … once */
     bool looking; /* waits for a look at what the server offers */
+    /* limit.c, breaker.c */
+    struct limits_place place;
+    struct limits_wait wait;
+    bool counted, turn; /* in rate and repeats; its turn after waiting has come */
+    unsigned probes;    /* it sees whether the destination is back */
+    struct limits_agent *counted_by;
+    size_t bytes;
+    uint64_t retry_ms;  /* when the client may come back; 0: nothing is known */
 };
 
 /* down_make(s, face, ctx, a, rpc): takes over the arena that holds the message ${rpc} and its text. NULL: out of memory, the arena is freed. */
@@ -406,6 +425,9 @@ struct link {
     enum era era;
     enum era probing; /* the era that is being asked for */
     bool asked_both, stopped;
+    struct limits_agent *limited; /* breaker.c: whose failures are counted; NULL for a probe */
+    unsigned probes; /* its start sees whether the destination is back */
+    bool no_good;    /* what is just being received came with an error of HTTP */
     struct arena arena; /* what is kept for the link's life */
     struct sealed *sealed; /* the values that were released for it: they may not come back */
     struct bytes client_info, client_capabilities, client_version; /* JSON of the legacy client, or empty */

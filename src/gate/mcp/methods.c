@@ -1,5 +1,5 @@
 /* What a client may ask, by revision, and what is done about it. */
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/limit.h"
 
 void
 method_answer(struct down *d, const struct rpc *answer)
@@ -151,30 +151,32 @@ take_discover(struct down *d)
 
 #define LEGACY 1
 #define MODERN 2
+#define RATED 4  /* counts in its agent's rates */
+#define PLACED 8 /* … and takes a place while it is under way. Calls of tools see to themselves */
 
 static const struct method {
     const char *name;
     int eras;
     void (*take)(struct down *d);
 } methods[] = {
-    {"initialize", LEGACY, take_initialize},
-    {"server/discover", MODERN, take_discover},
+    {"initialize", LEGACY | RATED, take_initialize},
+    {"server/discover", MODERN | RATED, take_discover},
     {"ping", LEGACY, take_ping},
-    {"tools/list", LEGACY | MODERN, list_tools_take},
+    {"tools/list", LEGACY | MODERN | RATED | PLACED, list_tools_take},
     {"tools/call", LEGACY | MODERN, call_take},
-    {"resources/list", LEGACY | MODERN, list_items_take},
-    {"resources/templates/list", LEGACY | MODERN, list_items_take},
-    {"resources/read", LEGACY | MODERN, subject_take},
-    {"resources/subscribe", LEGACY, subject_take},
-    {"resources/unsubscribe", LEGACY, subject_take},
-    {"prompts/list", LEGACY | MODERN, list_items_take},
-    {"prompts/get", LEGACY | MODERN, subject_take},
-    {"completion/complete", LEGACY | MODERN, subject_complete},
-    {"logging/setLevel", LEGACY, take_level},
-    {"subscriptions/listen", MODERN, listen_take},
-    {"tasks/get", MODERN, tasks_take},
-    {"tasks/update", MODERN, tasks_take},
-    {"tasks/cancel", MODERN, tasks_take},
+    {"resources/list", LEGACY | MODERN | RATED | PLACED, list_items_take},
+    {"resources/templates/list", LEGACY | MODERN | RATED | PLACED, list_items_take},
+    {"resources/read", LEGACY | MODERN | RATED | PLACED, subject_take},
+    {"resources/subscribe", LEGACY | RATED | PLACED, subject_take},
+    {"resources/unsubscribe", LEGACY | RATED | PLACED, subject_take},
+    {"prompts/list", LEGACY | MODERN | RATED | PLACED, list_items_take},
+    {"prompts/get", LEGACY | MODERN | RATED | PLACED, subject_take},
+    {"completion/complete", LEGACY | MODERN | RATED | PLACED, subject_complete},
+    {"logging/setLevel", LEGACY | RATED | PLACED, take_level},
+    {"subscriptions/listen", MODERN | RATED, listen_take},
+    {"tasks/get", MODERN | RATED | PLACED, tasks_take},
+    {"tasks/update", MODERN | RATED | PLACED, tasks_take},
+    {"tasks/cancel", MODERN | RATED | PLACED, tasks_take},
 };
 
 static const struct method *
@@ -193,10 +195,28 @@ method_known(const struct session *s, struct bytes name)
     return find_method(s, name) != NULL;
 }
 
+/* What is read again and again is read of one resource, or one prompt with the same arguments. */
+static bool
+within_limits(struct down *d, const struct method *m)
+{
+    bool read = bytes_is(d->rpc.method, "resources/read"), prompt = bytes_is(d->rpc.method, "prompts/get");
+    struct bytes name = read ? BYTES("@resources") : prompt ? BYTES("@prompts") : d->rpc.method;
+    if (!limit_rate(d, name, NULL))
+        return false;
+    if (read && !limit_repeats(d, name, rpc_param(&d->rpc, "uri"), NULL))
+        return false;
+    if (prompt && !limit_repeats(d, json_text(d->rpc.params, "name"), rpc_param(&d->rpc, "arguments"), NULL))
+        return false;
+    d->counted = true;
+    return !(m->eras & PLACED) || limit_place(d, name, NULL);
+}
+
 void
 method_take(struct down *d)
 {
     const struct method *m = find_method(d->session, d->rpc.method);
+    if ((m->eras & RATED) && !within_limits(d, m))
+        return;
     if (m->take != call_take && m->take != listen_take) /* a call has its destination's deadline, a subscription none */
         down_deadline(d, PASS_MS);
     m->take(d); /* found before the link was started */

@@ -43,6 +43,7 @@ enum {
     RPC_UNSUPPORTED_VERSION = -32022,
     RPC_WRIT_REFUSED = 4030,   /* the decision was no */
     RPC_WRIT_ENDED = 4031,     /* the writ is over */
+    RPC_WRIT_LIMITED = 4290,   /* a limit; the data says when to come back */
     RPC_WRIT_UPSTREAM = 5020,  /* the destination failed */
     RPC_WRIT_DOWN = 5030,      /* a part of Writ is down */
 };

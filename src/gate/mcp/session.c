@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/limit.h"
 
 /* -------------------------------------------------------------------------------------------------------- sessions */
 
@@ -142,6 +142,7 @@ session_rebind(struct session *s, struct writ *writ)
         hub_rebind(s, writ);
     writ_unref(s->gate->config.writs, s->writ);
     s->writ = writ_ref(s->gate->config.writs, writ);
+    s->limited = NULL;
 }
 
 void
@@ -171,6 +172,7 @@ link_is_ready(struct link *l, struct err e, void *ctx)
     while (n--) { /* the list is newest first */
         struct down *d = waiting[n];
         d->began_ns = s->gate->config.env->mono_ns(s->gate->config.env);
+        d->retry_ms = err_failed(e) ? limit_wait_ms(s) : 0;
         if (!d->answered && err_failed(e))
             down_fail(d, e);
         else if (!d->answered && (s->link == NULL || s->link->state != LINK_READY)) /* it died of one before this */
@@ -242,6 +244,23 @@ cut_down(struct running *r, const char *why)
 }
 
 void
+session_go_on(struct down *d)
+{
+    struct session *s = d->session;
+    d->began_ns = 0;
+    struct err e = ensure_link(s, &d->rpc);
+    if (e.code == E_PIN && bytes_is(d->rpc.method, "tools/call")) {
+        call_refuse(d, json_text(d->rpc.params, "name"), e.text);
+    } else if (err_failed(e)) {
+        d->retry_ms = limit_wait_ms(s);
+        down_fail(d, e);
+    } else if (s->link && s->link->state == LINK_READY && d->began_ns == 0 && !d->answered) {
+        d->began_ns = s->gate->config.env->mono_ns(s->gate->config.env);
+        method_take(d);
+    }
+}
+
+void
 session_take(struct session *s, struct down *d)
 {
     s->used_ms = s->gate->config.env->now_ms(s->gate->config.env);
@@ -269,14 +288,7 @@ session_take(struct session *s, struct down *d)
         down_unref(d);
         return;
     }
-    e = ensure_link(s, &d->rpc);
-    if (e.code == E_PIN && bytes_is(d->rpc.method, "tools/call")) {
-        call_refuse(d, json_text(d->rpc.params, "name"), e.text);
-    } else if (err_failed(e)) {
-        down_fail(d, e);
-    } else if (s->link && s->link->state == LINK_READY && d->began_ns == 0) {
-        d->began_ns = s->gate->config.env->mono_ns(s->gate->config.env);
-        method_take(d);
-    }
+    if (limit_bytes(d))
+        session_go_on(d);
     down_unref(d);
 }

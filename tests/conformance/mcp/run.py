@@ -134,7 +134,7 @@ class Place:
             pinned_from = {"command": command, "env": era} if era else {"command": command}
             server = {"command": command, "env": era | {"FIXTURE_SHA256": hashlib.sha256(key.encode()).hexdigest(), "FIXTURE_TOKEN": {"secret": "fixture-key"}}}
         h.settings("builtin_policies: false\n")
-        h.destination("fixture", pinned_from, {}, more="share: [resources, prompts]\n")
+        h.destination("fixture", pinned_from, {}, more="share: [resources, prompts]\n", repeats=True)
         h.task("work", {})
         h.agent("reader", READER, ["work"])
         h.start()
@@ -142,7 +142,7 @@ class Place:
         if self.upstreams: # from now on at the same address, only for who brings the key
             self.upstreams.pop().close()
             self.upstreams.append(Upstream(key, self.era, plain.port))
-        h.destination("fixture", server, {name: "{ effect: read }" for name in policy.TOOLS}, more="share: [resources, prompts]\n")
+        h.destination("fixture", server, {name: "{ effect: read }" for name in policy.TOOLS}, more="share: [resources, prompts]\n", repeats=True)
         h.task("work", {f"fixture/{name}": "{}" for name in (*policy.TOOLS, "@resources", "@prompts")})
         subprocess.run([WRIT, "destination", "seal", "fixture", "fixture-key", "--estate", h.estate], input=key, text=True, check=True,
                        stdout=subprocess.DEVNULL, timeout=DEADLINE)
