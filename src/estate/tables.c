@@ -182,13 +182,11 @@ static const struct field oauth[] = {
 const struct table table_oauth = {"destinations/NAME.yaml: server.oauth", oauth};
 
 /* What every set of limits holds; ${in} "use." or nothing: where in the struct. */
-#define USE_LIMITS(type, in, per, at_once, line)                                                                                                       \
-    {"rate", FIELD_RATE, AT(type, in rate), 0, NULL, per, "calls: 10/s, 300/m, 1000/h, or none"},                                                     \
-        {"burst", FIELD_COUNT, AT(type, in burst), 0, NULL, NULL, "calls that may come at once; default: the number of rate"},                        \
-        {"concurrency", FIELD_COUNT, AT(type, in concurrency), 0, NULL, at_once, "calls under way at the same time"},                                 \
-    {                                                                                                                                                \
-        "queue", FIELD_COUNT, AT(type, in queue), 0, NULL, line, "calls that may wait for one of them to end"                                          \
-    }
+#define USE_LIMITS(type, in, per, at_once, line)                                                                                                     \
+    {"rate", FIELD_RATE, AT(type, in rate), 0, NULL, per, "calls: 10/s, 300/m, 1000/h, or none"},                                                    \
+        {"burst", FIELD_COUNT, AT(type, in burst), 0, NULL, NULL, "calls that may come at once; default: the number of rate"},                       \
+        {"concurrency", FIELD_COUNT, AT(type, in concurrency), 0, NULL, at_once, "calls under way at the same time"},                                \
+        {"queue", FIELD_COUNT, AT(type, in queue), 0, NULL, line, "calls that may wait for one of them to end"}
 static const struct field limits[] = {
     {"call_timeout", FIELD_DURATION, AT(limits_file, call_timeout_ms), 0, NULL, "60s", "longest time of one call"},
     {"result_bytes", FIELD_SIZE, AT(limits_file, result_bytes), 0, NULL, "4MiB", "largest result of one call"},
@@ -353,12 +351,9 @@ static const struct field webhook[] = {
     END};
 const struct table table_webhook = {"alerts/NAME.yaml", webhook};
 
-const struct table *const all_tables[] = {&table_settings,  &table_master,      &table_connect,
-                                          &table_observe,   &table_person,      &table_agent,
-                                          &table_claim,     &table_destination, &table_server,
-                                          &table_secret,    &table_vault,       &table_kubernetes,
-                                          &table_oauth,     &table_limits,      &table_tool_limits, &table_use_limits, &table_tool,
-                                          &table_sink,      &table_task,        &table_any_tool,
-                                          &table_condition, &table_inspection,  &table_found,
-                                          &table_class,     &table_pack,        &table_known_by,
-                                          &table_pack_tool, &table_webhook,     NULL};
+const struct table *const all_tables[] = {
+    &table_settings, &table_master,      &table_connect,     &table_observe,    &table_person, &table_agent,
+    &table_claim,    &table_destination, &table_server,      &table_secret,     &table_vault,  &table_kubernetes,
+    &table_oauth,    &table_limits,      &table_tool_limits, &table_use_limits, &table_tool,   &table_sink,
+    &table_task,     &table_any_tool,    &table_condition,   &table_inspection, &table_found,  &table_class,
+    &table_pack,     &table_known_by,    &table_pack_tool,   &table_webhook,    NULL};

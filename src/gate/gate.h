@@ -29,6 +29,8 @@ struct err gate_make(const struct gate_config *config, struct gate **out) MUST_U
 void gate_close(struct gate *g, void (*done)(void *ctx), void *ctx);
 /* gate_use(g, s): decisions from now on use ${s}; takes a reference. Sessions hear that their lists may have changed. */
 void gate_use(struct gate *g, struct snapshot *s);
+/* gate_try_again(g): destinations that are not asked because they failed may be asked now. */
+void gate_try_again(struct gate *g);
 /* gate_inspect(g, in): what passes from now on is looked at by ${in}; takes a reference. Without one, only sealed secrets are looked for. */
 void gate_inspect(struct gate *g, struct inspect *in);
 struct snapshot *gate_snapshot(struct gate *g); /* borrowed; valid until the loop's next round */

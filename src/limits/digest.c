@@ -38,10 +38,8 @@ sip_word(struct sip *s, uint64_t m)
 static struct sip
 sip_begin(const uint64_t key[2])
 {
-    return (struct sip){.v0 = key[0] ^ 0x736f6d6570736575,
-                        .v1 = key[1] ^ 0x646f72616e646f6d,
-                        .v2 = key[0] ^ 0x6c7967656e657261,
-                        .v3 = key[1] ^ 0x7465646279746573};
+    return (struct sip){
+        .v0 = key[0] ^ 0x736f6d6570736575, .v1 = key[1] ^ 0x646f72616e646f6d, .v2 = key[0] ^ 0x6c7967656e657261, .v3 = key[1] ^ 0x7465646279746573};
 }
 
 static void

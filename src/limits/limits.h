@@ -82,8 +82,7 @@ enum limits_place_is { LIMITS_TAKEN, LIMITS_WAITS, LIMITS_FULL };
  * limits_place(ask, turn, place, wait, why): take a place, or stand in line for one when there is room in the line, or neither. ${turn}: its turn has come,
  * it does not stand behind those that wait.
  */
-enum limits_place_is
-limits_place(const struct limits_ask *ask, bool turn, struct limits_place *place, struct limits_wait *wait, struct limited *why);
+enum limits_place_is limits_place(const struct limits_ask *ask, bool turn, struct limits_place *place, struct limits_wait *wait, struct limited *why);
 /* limits_leave(p): the place is free. Harmless when none is held. limits_wait_end(w): it does not wait any more. Harmless when it does not. */
 void limits_leave(struct limits_place *p);
 void limits_wait_end(struct limits_wait *w);

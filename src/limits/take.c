@@ -150,10 +150,12 @@ say_repeats(const struct limits_ask *ask, enum repeated r, const char *key, cons
     limits_time_text(why->retry_ms, wait);
     limits_time_text(ask->destination->repeat_ms, window);
     if (r == REPEATED_TOO_OFTEN)
-        snprintf(why->reason, sizeof why->reason, "this agent made the same call %llu times within %s; its answer will not change by asking again; try again in %s",
+        snprintf(why->reason, sizeof why->reason,
+                 "this agent made the same call %llu times within %s; its answer will not change by asking again; try again in %s",
                  (unsigned long long)most, window, wait);
     else
-        snprintf(why->reason, sizeof why->reason, "this agent made more different calls within %s than can be remembered; try again in %s", window, wait);
+        snprintf(why->reason, sizeof why->reason, "this agent made more different calls within %s than can be remembered; try again in %s", window,
+                 wait);
 }
 
 bool
@@ -215,8 +217,8 @@ say_full(const struct scope *s, struct limited *why)
     uint64_t ms = s->use->usual_ms < RETRY_MIN_MS ? RETRY_MIN_MS : s->use->usual_ms > RETRY_MAX_MS ? RETRY_MAX_MS : s->use->usual_ms;
     *why = (struct limited){.kind = LIMIT_CONCURRENCY, .retry_ms = ms, .key = "limits: concurrency", .place = s->limits->place};
     limits_time_text(ms, wait);
-    snprintf(why->reason, sizeof why->reason, "%u calls are under way %s, and %u wait; wait for an answer, or try again in %s", s->use->under_way, s->what,
-             s->use->waiting, wait);
+    snprintf(why->reason, sizeof why->reason, "%u calls are under way %s, and %u wait; wait for an answer, or try again in %s", s->use->under_way,
+             s->what, s->use->waiting, wait);
 }
 
 enum limits_place_is

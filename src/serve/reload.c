@@ -119,7 +119,9 @@ serve_load(struct serve *s, struct buf *out)
         pthread_mutex_lock(&s->lock);
         s->reload_error[0] = 0;
         pthread_mutex_unlock(&s->lock);
-        return err_ok(); /* touched, not changed */
+        if (s->gate)
+            gate_try_again(s->gate); /* touched, not changed: but a person has looked after it */
+        return err_ok();
     }
     if (!err_failed(e) && old)
         e = same_house(&old->estate->settings, &estate->settings);

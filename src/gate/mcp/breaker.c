@@ -233,7 +233,7 @@ breakers_json(struct gate *g, const struct route *r, struct buf *b)
 }
 
 void
-breakers_reset(struct gate *g)
+gate_try_again(struct gate *g)
 {
     for (struct route *r = g->routes; r; r = r->next)
         breaker_good(&r->breaker);

@@ -476,7 +476,8 @@ servers_code(const struct json *code)
 {
     bool fits = json_is(code, JSON_INT) && code->number >= INT32_MIN && code->number <= INT32_MAX;
     int64_t n = fits ? code->number : RPC_INTERNAL;
-    return n == RPC_WRIT_REFUSED || n == RPC_WRIT_LIMITED || n == RPC_WRIT_ENDED || n == RPC_WRIT_UPSTREAM || n == RPC_WRIT_DOWN ? RPC_INTERNAL : (int)n;
+    return n == RPC_WRIT_REFUSED || n == RPC_WRIT_LIMITED || n == RPC_WRIT_ENDED || n == RPC_WRIT_UPSTREAM || n == RPC_WRIT_DOWN ? RPC_INTERNAL
+                                                                                                                                 : (int)n;
 }
 
 void
@@ -504,8 +505,8 @@ call_answer(struct down *d, const struct rpc *answer)
         return;
     }
     if (d->tool && d->tool->result_bytes && answer->root->raw.n > d->tool->result_bytes) {
-        struct err e = err_make(E_LIMIT, "its answer has %zu bytes; this tool may give %llu", answer->root->raw.n,
-                                (unsigned long long)d->tool->result_bytes);
+        struct err e =
+            err_make(E_LIMIT, "its answer has %zu bytes; this tool may give %llu", answer->root->raw.n, (unsigned long long)d->tool->result_bytes);
         call_over(d, "too_large", answer->root->raw.n);
         down_fail(d, e);
         return;

@@ -127,7 +127,7 @@ gate_use(struct gate *g, struct snapshot *s)
     struct snapshot *old = g->snapshot;
     g->snapshot = snapshot_ref(s);
     g->generation++;
-    breakers_reset(g);
+    gate_try_again(g);
     quarantine_settle(g);
     if (old)
         gate_lists_changed(g, NULL);

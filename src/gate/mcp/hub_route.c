@@ -101,7 +101,8 @@ hub_up(struct buf *b, struct part *p, struct member *m, const struct json *root)
 {
     const struct json *code = json_get(json_get(root, "error"), "code");
     int64_t n = json_is(code, JSON_INT) ? code->number : 0;
-    struct upward u = {m, p, json_get(root, "id") && json_get(root, "method"), n == RPC_WRIT_REFUSED || n == RPC_WRIT_LIMITED || n == RPC_WRIT_UPSTREAM, false};
+    struct upward u = {m, p, json_get(root, "id") && json_get(root, "method"),
+                       n == RPC_WRIT_REFUSED || n == RPC_WRIT_LIMITED || n == RPC_WRIT_UPSTREAM, false};
     hub_text_up(b, root, act_up, &u);
     b->failed |= u.failed;
 }

@@ -264,7 +264,8 @@ limit_late(struct down *d)
         why.place = to->limits.place;
     else
         why.key = NULL;
-    snprintf(why.reason, sizeof why.reason, "it waited %llu s for a place; other calls of this agent have not ended", (unsigned long long)(d->deadline_ms / 1000));
+    snprintf(why.reason, sizeof why.reason, "it waited %llu s for a place; other calls of this agent have not ended",
+             (unsigned long long)(d->deadline_ms / 1000));
     limit_refuse(d, bytes_is(d->rpc.method, "tools/call") ? json_text(d->rpc.params, "name") : d->rpc.method, &why);
 }
 

@@ -40,7 +40,5 @@ void limit_probe_over(struct down *d);
 uint64_t limit_wait_ms(struct session *s);
 /* breakers_json(g, r, b): members of a destination's state. */
 void breakers_json(struct gate *g, const struct route *r, struct buf *b);
-/* breakers_reset(g): the estate was loaded again, a person has seen to it. */
-void breakers_reset(struct gate *g);
 
 #endif

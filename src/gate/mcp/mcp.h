@@ -427,7 +427,7 @@ struct link {
     bool asked_both, stopped;
     struct limits_agent *limited; /* breaker.c: whose failures are counted; NULL for a probe */
     unsigned probes; /* its start sees whether the destination is back */
-    bool no_good;    /* what is just being received came with an error of HTTP */
+    bool no_good; /* what is just being received came with an error of HTTP */
     struct arena arena; /* what is kept for the link's life */
     struct sealed *sealed; /* the values that were released for it: they may not come back */
     struct bytes client_info, client_capabilities, client_version; /* JSON of the legacy client, or empty */
