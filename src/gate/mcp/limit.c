@@ -219,6 +219,9 @@ its_turn(struct limits_wait *w)
     if (d->deadline)
         loop_cancel(d->deadline);
     d->deadline = NULL;
+    d->found = NULL; /* it is looked at again, as it came */
+    d->found_names = NULL;
+    d->modified = NULL;
     d->turn = true;
     session_go_on(d);
     d->turn = false;
