@@ -14,7 +14,7 @@ rm -rf $to
 mkdir -p $to/objects $to/profiles
 flags="-std=gnu17 -D_GNU_SOURCE -g -O1 -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc -Wno-everything -Iinclude -Isrc"
 
-printf '%s\n' src/cedar/*.c src/base/{arena,bytes,err,json}.c | xargs -P 2 -I{} sh -c "$cc $flags -c {} -o $to/objects/\$(echo {} | tr / _ | sed 's/c\$/o/')"
+printf '%s\n' src/cedar/*.c src/base/{arena,bytes,err,json,sort}.c | xargs -P 2 -I{} sh -c "$cc $flags -c {} -o $to/objects/\$(echo {} | tr / _ | sed 's/c\$/o/')"
 ar rcs $to/libcedar.a $to/objects/*.o
 
 # program NAME SOURCE…: link, and remember it for the report.
@@ -29,10 +29,13 @@ run() {
     LLVM_PROFILE_FILE=$to/profiles/$1-%p.profraw "$to/$@" >"$to/$1.log" 2>&1 || say "$1 failed ($to/$1.log)"
 }
 
-for test in $(sed -n "s/.*\['\(test_cedar[a-z_]*\)', \[cedar\(, threads\)\?\]\].*/\1/p" tests/unit/meson.build); do
-    program "$test" "tests/unit/$test.c"
+# Every test of the engine that the build has, and how it is linked there.
+heap=$(sed -n "s/^counted_heap = .*\[\(.*\)\].*/\1/p" tests/unit/meson.build | sed "s/'//g; s/, / /g")
+while read -r test links; do
+    case $links in *counted_heap*) with=$heap ;; *) with= ;; esac
+    program "$test" "tests/unit/$test.c" $with
     run "$test"
-done
+done < <(sed -n "s/.*\['\(test_cedar[a-z_]*\)', \[\(.*\)\]\].*/\1 \2/p" tests/unit/meson.build)
 program cedar_serve tests/conformance/cedar_serve.c tests/conformance/cedar_calls.c
 program cedar_print tests/conformance/cedar_{print,tree,world,policy,generate}.c
 for seed in $(seq 1 "${SEEDS:-60}"); do
@@ -57,8 +60,8 @@ done
 "llvm-cov-$version" report "${objects[@]}" -instr-profile=$to/all.profdata --show-mcdc-summary --show-region-summary=false src/cedar/ >$to/report.txt
 "llvm-cov-$version" show "${objects[@]}" -instr-profile=$to/all.profdata --show-mcdc src/cedar/ >$to/lines.txt
 # Decisions with a condition whose effect was not shown.
-awk '/^\/.*\.c:$/ { file = $0 } /MC\/DC Decision Region/ { text = ""; bad = 0 } { text = text "\n" $0 } /Pair: not covered/ { bad = 1 }
+awk '/^\/.*\.[ch]:$/ { file = $0 } /MC\/DC Decision Region/ { text = ""; bad = 0 } { text = text "\n" $0 } /Pair: not covered/ { bad = 1 }
     /MC\/DC Coverage for Decision/ && bad { print file text; text = ""; bad = 0 }' $to/lines.txt >$to/missing.txt
 # Name, and of lines, branches and MC/DC conditions: all, missed, covered.
-awk 'NR == 1 || /\.c / || /^TOTAL/ || /^Filename/' $to/report.txt | cut -c1-200
+awk 'NR == 1 || /\.c / || /trial\.h / || /^TOTAL/ || /^Filename/' $to/report.txt | cut -c1-200
 say "what is not covered: $to/missing.txt"

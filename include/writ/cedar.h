@@ -56,6 +56,13 @@ struct cedar_policies;
  */
 bool cedar_policies_parse(struct cedar_str text, const char *name, bool id_by_annotation, struct cedar_policies **out, struct cedar_error *error);
 /*
+ * cedar_policies_errors(text, list, max): what is wrong with a text that cedar_policies_parse refuses, as far as ${max} goes: the error that
+ * that gives, and, since reading goes on behind the next `;`, the first of each policy behind. Where a token cannot be read (a string that is
+ * not closed) or a bound is met, that is the last. Returns how many; 0 when each policy can be read by itself.
+ */
+#define CEDAR_MAX_ERRORS 20u
+size_t cedar_policies_errors(struct cedar_str text, struct cedar_error *list, size_t max);
+/*
  * cedar_policies_select(p, keep, ctx, out, error): a new set of the policies for which ${keep} says so, in their order. It shares the memory
  * of ${p}, which stays as it is. A link may be in it without its template.
  */

@@ -137,6 +137,8 @@ struct policy_file {
 
 /* parse_policies(file, first, n, error): the policies of file->text, linked in order. */
 bool parse_policies(struct policy_file *file, struct policy **first, size_t *n, struct cedar_error *error);
+/* parse_errors(file, list, max): cedar_policies_errors of file->text. */
+size_t parse_errors(struct policy_file *file, struct cedar_error *list, size_t max);
 
 /* paths_find(p, a): fill p->paths. False when out of memory. */
 bool paths_find(struct policy *p, struct arena *a);

@@ -12,7 +12,8 @@ parser_step(struct parser *p)
 {
     p->behind = (size_t)(p->now.text.at - p->file->text.at) + p->now.text.n;
     p->now = p->ahead;
-    return lexer_next(&p->lexer, &p->ahead, p->error);
+    p->stuck = !lexer_next(&p->lexer, &p->ahead, p->error);
+    return !p->stuck;
 }
 
 uint32_t
@@ -583,14 +584,21 @@ parse_policy(struct parser *p, struct policy *policy)
     return paths_find(policy, p->a) || error_memory(p->error);
 }
 
+static bool
+start(struct parser *p, struct policy_file *file, struct cedar_error *error)
+{
+    *p = (struct parser){.file = file, .a = &file->a, .lexer = {file->text, 0, 1, 1}, .clause = "when", .error = error};
+    p->now.text = p->ahead.text = file->text;
+    p->now.text.n = p->ahead.text.n = 0;
+    return parser_step(p) && parser_step(p);
+}
+
 bool
 parse_policies(struct policy_file *file, struct policy **first, size_t *n, struct cedar_error *error)
 {
-    struct parser p = {.file = file, .a = &file->a, .lexer = {file->text, 0, 1, 1}, .clause = "when", .error = error};
-    p.now.text = p.ahead.text = file->text;
-    p.now.text.n = p.ahead.text.n = 0;
+    struct parser p;
     *n = 0;
-    if (!parser_step(&p) || !parser_step(&p))
+    if (!start(&p, file, error))
         return false;
     for (struct policy **end = first; !parser_is(&p, TOKEN_END); end = &(*end)->next) {
         *end = ARENA_NEW(p.a, struct policy);
@@ -601,4 +609,44 @@ parse_policies(struct policy_file *file, struct policy **first, size_t *n, struc
         ++*n;
     }
     return true;
+}
+
+/* On behind the next `;`. False at the end of the text, or where a token cannot be read: that is an error of its own. */
+static bool
+recover(struct parser *p)
+{
+    p->depth = 0;
+    p->clause = "when";
+    while (!parser_is(p, TOKEN_SEMICOLON))
+        if (parser_is(p, TOKEN_END) || !parser_step(p))
+            return false;
+    return parser_step(p);
+}
+
+/* A text may be wrong in itself, or beyond what is taken; behind other errors there is nothing to look for. */
+static bool
+goes_on(const struct parser *p, const struct cedar_error *e)
+{
+    return !p->stuck && (e->code == CEDAR_SYNTAX || e->code == CEDAR_UNSUPPORTED);
+}
+
+size_t
+parse_errors(struct policy_file *file, struct cedar_error *list, size_t max)
+{
+    struct parser p;
+    size_t n = 0;
+    if (max == 0 || !start(&p, file, list))
+        return max > 0;
+    while (n < max && !parser_is(&p, TOKEN_END)) {
+        struct policy policy = {.id = {NULL, 0}};
+        p.error = &list[n];
+        if (parse_policy(&p, &policy))
+            continue;
+        if (!goes_on(&p, &list[n++]) || n == max)
+            return n;
+        p.error = &list[n];
+        if (!recover(&p))
+            return n + p.stuck;
+    }
+    return n;
 }

@@ -12,6 +12,7 @@ struct parser {
     size_t behind; /* offset of the end of the token before ${now} */
     unsigned depth;
     uint32_t nodes; /* of expressions so far; at most CEDAR_MAX_POLICY_NODES */
+    bool stuck;         /* a token could not be read */
     const char *clause; /* "when" or "unless" while inside one */
     struct cedar_error *error;
 };

@@ -194,6 +194,21 @@ cedar_policies_parse(struct cedar_str text, const char *name, bool id_by_annotat
     return *out != NULL;
 }
 
+size_t
+cedar_policies_errors(struct cedar_str text, struct cedar_error *list, size_t max)
+{
+    for (size_t i = 0; i < max; i++)
+        list[i] = (struct cedar_error){CEDAR_OK, 0, 0, "", ""};
+    if (max == 0 || !check_text(text, list))
+        return max > 0;
+    struct policy_file *f = policy_file_new(text, "", list);
+    if (f == NULL)
+        return 1;
+    size_t n = parse_errors(f, list, max);
+    policy_file_unref(f);
+    return n;
+}
+
 bool
 cedar_policies_join(struct cedar_policies *const *sets, size_t n, struct cedar_policies **out, struct cedar_error *error)
 {

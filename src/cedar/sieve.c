@@ -164,7 +164,7 @@ sieved_by(const struct trial *t, uint32_t policy)
         s.grain.number = can ? (uint64_t)literal->number : 0;
         break;
     case TRIAL_IN:
-        can = can && t->bit != NO_BIT && t->a < VARIABLE_CONTEXT;
+        can = can && t->bit != NO_BIT;
         s.grain.hash = t->bit;
         break;
     case TRIAL_HAS:

@@ -63,7 +63,7 @@ contained(const struct graph *g, const struct vertex *v, struct trial *out)
     if (pair_of(g, v, 0, out))
         return true;
     out->kind = TRIAL_AMONG;
-    return pair_of(g, v, 1, out) && out->literal && out->literal->kind == VALUE_SET;
+    return pair_of(g, v, 1, out) && out->literal->kind == VALUE_SET; /* two things held are a pair the other way round */
 }
 
 static bool

@@ -58,7 +58,7 @@ trial_one(const struct machine *m, const struct trial *t, const struct cedar_val
     case TRIAL_HAS:
         return m->desk->keys >> t->bit & 1 ? TRIAL_UNSURE : TRIAL_NO;
     case TRIAL_IN:
-        return t->bit != NO_BIT && t->a < VARIABLE_CONTEXT && !(m->desk->above[t->a] >> t->bit & 1) ? TRIAL_NO : trial_hard(m, t, a, b);
+        return t->bit != NO_BIT && !(m->desk->above[t->a] >> t->bit & 1) ? TRIAL_NO : trial_hard(m, t, a, b);
     case TRIAL_LIKE:
         return a->kind == VALUE_STRING && trial_begins(a->text, t->pattern->at[0]) ? trial_hard(m, t, a, b)
                : a->kind == VALUE_STRING                                           ? TRIAL_NO

@@ -1,4 +1,5 @@
 /* The one check of code before it may run (code.h says what the machine relies on). */
+#include "cedar/ast.h"
 #include "cedar/code.h"
 
 #include <stdlib.h>
@@ -196,6 +197,8 @@ trials_fit(const struct program *p)
     for (size_t i = 0; i < p->n_trials; i++) {
         const struct trial *t = &p->trials[i];
         if (t->a >= HELD_SLOTS + p->n_slots || t->b >= HELD_SLOTS + p->n_slots || t->kind > TRIAL_HAS)
+            return false;
+        if (t->kind == TRIAL_IN && t->bit != NO_BIT && (t->bit > NO_BIT || t->a >= VARIABLE_CONTEXT))
             return false;
     }
     for (size_t i = 0; i < p->n_chunks; i++) {

@@ -86,7 +86,7 @@ note_tests(struct findings *f, const struct policy_verdicts *all)
 {
     for (size_t i = 0; i < all->n; i++)
         for (size_t k = 0; k < all->list[i].n_wrong; k++)
-            findings_note(f, FINDING_ERROR, all->list[i].file, all->list[i].line, "test '%.80s': %s", all->list[i].name, all->list[i].wrong[k]);
+            findings_note(f, FINDING_ERROR, all->list[i].file, all->list[i].line, 0, "test '%.80s': %s", all->list[i].name, all->list[i].wrong[k]);
 }
 
 /* The server makes a snapshot of an estate before it takes it; what would fail there is said here. Then the tests of its policies run. */

@@ -10,7 +10,7 @@ note(const struct policy_world *w, const struct cedar_finding *f, struct finding
     char name[128];
     unsigned line = f->line ? f->line : cedar_policy_line(w->policies, f->policy);
     snprintf(name, sizeof name, "%.*s", (int)(file.n < 127 ? file.n : 127), file.at);
-    findings_note(out, f->kind == CEDAR_FINDING_ERROR ? FINDING_ERROR : FINDING_WARNING, name, (int)line, "%.*s%s%.*s",
+    findings_note(out, f->kind == CEDAR_FINDING_ERROR ? FINDING_ERROR : FINDING_WARNING, name, (int)line, 0, "%.*s%s%.*s",
                   (int)(f->message.n < 220 ? f->message.n : 220), f->message.at, f->help.n ? "; " : "", (int)(f->help.n < 90 ? f->help.n : 90),
                   f->help.n ? f->help.at : "");
 }
@@ -25,7 +25,7 @@ look_at_schema(const struct cedar_schema *s, struct findings *out)
         struct cedar_str file = cedar_schema_name(s);
         char name[128];
         snprintf(name, sizeof name, "%.*s", (int)(file.n < 127 ? file.n : 127), file.at);
-        findings_note(out, FINDING_WARNING, name, (int)w[i].line, "%.*s", (int)(w[i].message.n < 300 ? w[i].message.n : 300), w[i].message.at);
+        findings_note(out, FINDING_WARNING, name, (int)w[i].line, 0, "%.*s", (int)(w[i].message.n < 300 ? w[i].message.n : 300), w[i].message.at);
     }
 }
 
@@ -74,7 +74,10 @@ put_people(struct buf *b, const struct findings *f, size_t policies, bool colour
 {
     for (size_t i = 0; i < f->n; i++) {
         output_clean(b, bytes_str(f->list[i].file), false);
-        buf_printf(b, ":%d: ", f->list[i].line);
+        buf_printf(b, ":%d", f->list[i].line);
+        if (f->list[i].column)
+            buf_printf(b, ":%d", f->list[i].column);
+        buf_puts(b, ": ");
         output_tone(b, colour, f->list[i].level == FINDING_ERROR ? TONE_BAD : TONE_WARN, level_name(&f->list[i]));
         buf_puts(b, ": ");
         output_clean(b, bytes_str(f->list[i].text), false);
@@ -100,6 +103,8 @@ put_json(struct buf *b, const struct findings *f, size_t policies)
         json_member_str(b, "level", level_name(&f->list[i]));
         json_member_str(b, "file", f->list[i].file);
         json_member_int(b, "line", f->list[i].line);
+        if (f->list[i].column)
+            json_member_int(b, "column", f->list[i].column);
         json_member_str(b, "text", f->list[i].text);
         json_close(b, '}');
     }
@@ -116,13 +121,16 @@ cmd_policy_check(struct cli *c)
     struct policy_world w = {0};
     struct findings f = {0};
     struct buf b = buf_make(OUTPUT_MAX);
+    w.wrong = &f;
     if (given(c, "schema") && c->n_words == 0)
         return err_make(E_USAGE, "--schema belongs to FILEs; an estate has its own");
     struct err e = c->n_words ? world_files(c, c->words, c->n_words, NULL, &w) : world_estate(c, &w);
     if (!err_failed(e))
         e = look(&w, &f);
+    else if (f.errors > 1 && e.code == E_POLICY) /* one error is shown with its line */
+        e = err_ok();
     c->status = f.errors ? 1 : 0;
-    size_t n = err_failed(e) ? 0 : cedar_policies_count(w.policies);
+    size_t n = w.policies ? cedar_policies_count(w.policies) : 0;
     if (!err_failed(e) && c->json)
         put_json(&b, &f, n);
     else if (!err_failed(e))

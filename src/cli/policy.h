@@ -20,6 +20,7 @@ struct policy_world {
     struct cedar_entities *entities;
     struct cedar_schema *schema; /* of files; NULL: none was given */
     struct cedar_scratch *scratch;
+    struct findings *wrong; /* set before world_files: gets every syntax error of the files; NULL: the first is enough */
 };
 
 /* policy_read(c, path, text): a file of policies, entities or tests; "-" is standard input. */
@@ -30,9 +31,12 @@ struct err policy_syntax(struct cli *c, const char *path, struct bytes text, con
 struct err policy_schema_option(struct cli *c, struct cedar_schema **out) MUST_USE;
 /* policy_links(c, p): *${p} with the links of --links, when that is given (policy_links.c). */
 struct err policy_links(struct cli *c, struct cedar_policies **p) MUST_USE;
-/* policy_files(c, paths, n, out): the policies of these files as one set; ids are @id or "policyN", N counted over all files. */
-struct err policy_files(struct cli *c, const char *const *paths, size_t n, struct cedar_policies **out) MUST_USE;
-/* world_estate(c, w), world_files(c, policies, n, entities, w): with ${entities} NULL there are none. world_close frees, also half-opened ones. */
+/*
+ * policy_files(c, paths, n, wrong, out): the policies of these files as one set; ids are @id or "policyN", N counted over all files. All syntax
+ * errors go to ${wrong}, unless that is NULL.
+ */
+struct err policy_files(struct cli *c, const char *const *paths, size_t n, struct findings *wrong, struct cedar_policies **out) MUST_USE;
+/* ${w} is zero before, or has ${wrong}. world_estate(c, w), world_files(c, policies, n, entities, w): with ${entities} NULL there are none. world_close frees, also half-opened ones. */
 struct err world_estate(struct cli *c, struct policy_world *w) MUST_USE;
 struct err world_of(struct cli *c, struct estate *estate, struct policy_world *w) MUST_USE; /* one that is loaded */
 struct err world_files(struct cli *c, const char *const *policies, size_t n, const char *entities, struct policy_world *w) MUST_USE;
@@ -46,7 +50,7 @@ struct policy_ask {
     const char *const *found; /* what inspection saw in the arguments, NULL-terminated; NULL: nothing */
     struct bytes arguments; /* JSON; empty: none */
     const char *principal, *action, *resource; /* Type::"id" */
-    struct bytes context;                      /* JSON; empty: {} */
+    struct bytes context; /* JSON; empty: {} */
 };
 
 /* What came of it. Memory of the world's scratch and policies, until the next ask. */

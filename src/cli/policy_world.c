@@ -75,8 +75,19 @@ policy_syntax(struct cli *c, const char *path, struct bytes text, const struct c
     return e;
 }
 
+static void
+all_errors(const char *path, struct bytes text, struct findings *out)
+{
+    struct cedar_error list[CEDAR_MAX_ERRORS];
+    char name[128];
+    size_t n = cedar_policies_errors(to_cedar(text), list, CEDAR_MAX_ERRORS);
+    snprintf(name, sizeof name, "%.127s", path);
+    for (size_t i = 0; i < n; i++)
+        findings_note(out, FINDING_ERROR, name, (int)list[i].line, (int)list[i].column, "%.300s", list[i].text);
+}
+
 static struct err
-parse_file(struct cli *c, const char *path, struct cedar_policies **out)
+parse_file(struct cli *c, const char *path, struct findings *wrong, struct cedar_policies **out)
 {
     struct cedar_error error = {0};
     struct bytes text;
@@ -84,6 +95,8 @@ parse_file(struct cli *c, const char *path, struct cedar_policies **out)
     TRY(policy_read(c, path, &text));
     if (cedar_policies_parse(to_cedar(text), slash ? slash + 1 : path, true, out, &error))
         return err_ok();
+    if (wrong)
+        all_errors(path, text, wrong);
     return policy_syntax(c, path, text, &error);
 }
 
@@ -103,15 +116,19 @@ policy_schema_option(struct cli *c, struct cedar_schema **out)
 }
 
 struct err
-policy_files(struct cli *c, const char *const *paths, size_t n, struct cedar_policies **out)
+policy_files(struct cli *c, const char *const *paths, size_t n, struct findings *wrong, struct cedar_policies **out)
 {
     struct cedar_error error = {0};
     struct cedar_policies **sets = arena_list(&c->arena, n + 1, sizeof *sets);
     struct err e = sets ? err_ok() : err_make(E_MEMORY, "out of memory");
     size_t read = 0;
-    while (read < n && !err_failed(e)) {
-        e = parse_file(c, paths[read], &sets[read]);
-        read += !err_failed(e);
+    for (size_t i = 0; sets && i < n && (wrong || !err_failed(e)); i++) {
+        struct err one = parse_file(c, paths[i], wrong, &sets[read]);
+        read += !err_failed(one);
+        if (err_failed(one) && one.code != E_POLICY)
+            wrong = NULL, e = one; /* nothing that the other files say matters more */
+        else if (!err_failed(e))
+            e = one;
     }
     if (!err_failed(e) && !cedar_policies_join(sets, read, out, &error))
         e = err_make(E_POLICY, "%.300s", error.text);
@@ -159,8 +176,8 @@ world_files(struct cli *c, const char *const *policies, size_t n, const char *en
 {
     struct cedar_error error = {0};
     struct bytes text = BYTES("[]");
-    *w = (struct policy_world){.c = c};
-    TRY(policy_files(c, policies, n, &w->policies));
+    *w = (struct policy_world){.c = c, .wrong = w->wrong};
+    TRY(policy_files(c, policies, n, w->wrong, &w->policies));
     TRY(policy_links(c, &w->policies));
     if (entities)
         TRY(policy_read(c, entities, &text));

@@ -447,7 +447,8 @@ const struct command commands[] = {
      "[FILE]…",
      "read policies and say what is wrong with them",
      "With FILEs it works for any Cedar policies; without, for the estate's, whose whole check is `writ check`. An error is shown with its "
-     "line and a caret, exit code 1; with --schema so is what Cedar's strict validator finds. A policy that can never apply, or that always fails, "
+     "line and a caret, several as a list, exit code 1; with --schema so is what Cedar's strict validator finds. A policy that can never apply, or "
+     "that always fails, "
      "is a "
      "warning: a forbid of that kind forbids nothing.",
      policy_check_options,

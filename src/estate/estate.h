@@ -345,9 +345,9 @@ struct findings {
     size_t errors, warnings;
 };
 void findings_free(struct findings *f);
-/* findings_note(f, level, file, line, fmt, …): one more, from who looks at an estate after its load. */
-void
-findings_note(struct findings *f, enum finding_level level, const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* findings_note(f, level, file, line, column, fmt, …): one more, from who looks at an estate after its load. */
+void findings_note(struct findings *f, enum finding_level level, const char *file, int line, int column, const char *fmt, ...)
+    __attribute__((format(printf, 6, 7)));
 
 /* estate_load(env, dir, builtin, findings, out): all or nothing. ${findings} is filled either way. E_ESTATE when there were errors. */
 struct err estate_load(struct env *env, const char *dir, struct bytes builtin_policies, struct findings *findings, struct estate **out) MUST_USE;

@@ -93,11 +93,11 @@ warn(struct loader *l, const struct yaml *y, const char *path, const char *fmt, 
 }
 
 void
-findings_note(struct findings *f, enum finding_level level, const char *file, int line, const char *fmt, ...)
+findings_note(struct findings *f, enum finding_level level, const char *file, int line, int column, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    add(f, level, file, line, 0, NULL, fmt, ap);
+    add(f, level, file, line, column, NULL, fmt, ap);
     va_end(ap);
 }
 

@@ -263,6 +263,18 @@ check_context(size_t policy, struct cedar_str action, struct cedar_str path, uns
 
 /* ------------------------------------------------------------------------------------------------------------------- loading */
 
+/* All that is wrong with a text that could not be parsed, at least ${e}. */
+static void
+add_errors(struct loader *l, struct bytes text, const char *file, const struct cedar_error *e)
+{
+    struct cedar_error *list = arena_list(&l->trees, CEDAR_MAX_ERRORS, sizeof *list);
+    size_t n = list ? cedar_policies_errors(to_cedar(text), list, CEDAR_MAX_ERRORS) : 0;
+    for (size_t i = 0; i < n; i++)
+        finding_add(l, FINDING_ERROR, file, (int)list[i].line, (int)list[i].column, "%s", list[i].text);
+    if (n == 0)
+        finding_add(l, FINDING_ERROR, file, (int)e->line, (int)e->column, "%s", e->text);
+}
+
 static struct cedar_policies *
 parse(struct loader *l, struct bytes text, const char *file)
 {
@@ -272,7 +284,7 @@ parse(struct loader *l, struct bytes text, const char *file)
         return set;
     if (e.code == CEDAR_MEMORY)
         l->memory = true;
-    finding_add(l, FINDING_ERROR, file, (int)e.line, (int)e.column, "%s", e.text);
+    add_errors(l, text, file, &e);
     return NULL;
 }
 

@@ -236,7 +236,7 @@ inspect_rules(const struct inspect *in)
 static void
 to_findings(enum finding_level level, const char *file, int line, const char *text, void *ctx)
 {
-    findings_note(ctx, level, file, line, "%s", text);
+    findings_note(ctx, level, file, line, 0, "%s", text);
 }
 
 struct err

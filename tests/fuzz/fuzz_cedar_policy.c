@@ -34,6 +34,17 @@ check_error(const struct cedar_error *e, const uint8_t *data, size_t size)
     CHECK(e->line <= lines);
 }
 
+/* All errors of a text: the first is the one that parsing gives, and each further one is behind it; of a text that is right there are none. */
+static void
+check_errors(const struct cedar_error *first, const uint8_t *data, size_t size)
+{
+    static struct cedar_error list[CEDAR_MAX_ERRORS];
+    size_t n = cedar_policies_errors((struct cedar_str){(const char *)data, size}, list, CEDAR_MAX_ERRORS);
+    CHECK(n <= CEDAR_MAX_ERRORS && (first || n == 0));
+    for (size_t i = 0; i < n; i++)
+        check_error(&list[i], data, size);
+    CHECK(n == 0 || (list[0].code == first->code && strcmp(list[0].text, first->text) == 0 && list[0].line == first->line));
+}
 
 static bool
 evaluate(const struct cedar_policies *p, struct cedar_scratch *s, const struct cedar_entities *e, struct cedar_answer *a)
@@ -110,8 +121,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!cedar_policies_parse((struct cedar_str){(const char *)data, size}, "fuzz", false, &p, &error)) {
         CHECK(p == NULL);
         check_error(&error, data, size);
+        check_errors(&error, data, size);
         return 0;
     }
+    check_errors(NULL, data, size);
     struct cedar_scratch *s = cedar_scratch_new(1 << 24);
     cedar_policies_walk_context(p, check_path, p);
     CHECK(evaluate(p, s, e, &a));

@@ -98,6 +98,22 @@ def test_check_shows_the_place(plain):
     assert code == 0 and "1 warning" in out
 
 
+def test_check_shows_every_syntax_error(plain):
+    (plain / "bad.cedar").write_text("permit (principal, action, resource) when { 1 + };\n\npermit (principal, action, resource);\npermt (principal, action, resource);\n")
+    (plain / "worse.cedar").write_text("forbid (principal, action resource);\n")
+    code, out, _ = writ("policy", "check", "bad.cedar", "p.cedar", "worse.cedar", cwd=plain)
+    assert code == 1 and out.splitlines() == [
+        "bad.cedar:1:49: error: unexpected token `}`",
+        "bad.cedar:4:1: error: invalid policy effect: permt; did you mean `permit`?",
+        "worse.cedar:1:27: error: unexpected token `resource`",
+        "not valid: 0 policies, 3 errors, 0 warnings",
+    ]
+    code, out, _ = writ("policy", "check", "bad.cedar", "--json", cwd=plain)
+    assert code == 1 and [(f["line"], f["column"]) for f in json.loads(out)["findings"]] == [(1, 49), (4, 1)]
+    code, _, err = writ("policy", "check", "bad.cedar", "missing.cedar", cwd=plain)
+    assert code == 3 and "missing.cedar" in err
+
+
 def test_a_test_file_fails_readably(plain):
     test = """policies: p.cedar
 entities: e.json
@@ -196,6 +212,13 @@ def test_check_of_an_estate_runs_the_tests(estate):
     path.write_text(path.read_text().replace("expect: allow", "expect: deny"))
     code, out, _ = writ("check", str(estate))
     assert code == 1 and "policies/house.test.yaml:" in out and "expected deny, got allow" in out
+
+
+def test_check_of_an_estate_shows_every_syntax_error(estate):
+    (estate / "policies" / "own.cedar").write_text("permt (principal, action, resource);\nforbid (principal, action, resource) when { ) };\n")
+    code, out, _ = writ("check", str(estate))
+    assert code == 1 and "policies/own.cedar:1: error: invalid policy effect: permt" in out
+    assert "policies/own.cedar:2: error: unexpected token `)`" in out
 
 
 @pytest.mark.parametrize("policy,text", [

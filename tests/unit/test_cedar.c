@@ -396,10 +396,69 @@ test_long_chains_evaluate(void **state)
     free(text);
 }
 
+/* One error of each policy, in order, until one behind which nothing can be read; the words and places that the official engine gives. */
+static void
+test_all_errors(void **state)
+{
+    (void)state;
+#define GOOD "permit(principal, action, resource);\n"
+    static const struct {
+        const char *text;
+        size_t n;
+        struct {
+            unsigned line, column;
+            const char *words;
+        } at[4];
+    } cases[] = {
+        {GOOD GOOD, 0, {{0, 0, NULL}}},
+        {"", 0, {{0, 0, NULL}}},
+        {"permit(principal, action, resource) when { 1 + };\nforbid(principal, action resource);\n" GOOD "permit(principal, action;",
+         3,
+         {{1, 48, "unexpected token `}`"}, {2, 26, "unexpected token `resource`"}, {4, 25, "unexpected token `;`"}}},
+        {"permit(principal, action, resource) when { principal.if };\npermit(principle, action, resource);\n"
+         "permit(principal, action, resource) whn { true };",
+         3,
+         {{1, 54, "this identifier is reserved and cannot be used: if"},
+          {2, 8, "found an invalid variable in the policy scope: principle"},
+          {3, 37, "invalid policy condition: whn"}}},
+        {"@a @a permit(principal, action, resource);\n" GOOD "@b(\"x\") @b(\"y\") permit(principal, action, resource);",
+         2,
+         {{1, 5, "duplicate annotation: @a"}, {3, 10, "duplicate annotation: @b"}}},
+        {"permt(principal, action, resource);\n" GOOD "permit(principal, action, resource) when { \"abc };\npermt(principal, action, resource);",
+         2,
+         {{1, 1, "invalid policy effect: permt"}, {3, 44, "invalid token"}}},
+        {"permit(principal, action, resource", 1, {{1, 35, "unexpected end of input"}}},
+        {"permit(;;;" GOOD, 3, {{1, 8, "unexpected token `;`"}, {1, 9, "unexpected token `;`"}, {1, 10, "unexpected token `;`"}}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct cedar_error list[CEDAR_MAX_ERRORS];
+        size_t n = cedar_policies_errors((struct cedar_str){cases[i].text, strlen(cases[i].text)}, list, CEDAR_MAX_ERRORS);
+        if (n != cases[i].n)
+            fail_msg("%zu errors, not %zu, of %s: %s", n, cases[i].n, cases[i].text, list[0].text);
+        for (size_t k = 0; k < n; k++) {
+            if (strncmp(list[k].text, cases[i].at[k].words, strlen(cases[i].at[k].words)) != 0)
+                fail_msg("'%s', not '%s'", list[k].text, cases[i].at[k].words);
+            assert_int_equal(list[k].line, cases[i].at[k].line);
+            assert_int_equal(list[k].column, cases[i].at[k].column);
+        }
+    }
+    static const char wrong[] = "permt(principal, action, resource);\n";
+    static char many[1000 * sizeof wrong];
+    struct cedar_error list[CEDAR_MAX_ERRORS];
+    struct cedar_str text = {many, 1000 * (sizeof wrong - 1)};
+    for (size_t i = 0; i < 1000; i++)
+        memcpy(many + i * (sizeof wrong - 1), wrong, sizeof wrong);
+    assert_int_equal(cedar_policies_errors(text, list, CEDAR_MAX_ERRORS), CEDAR_MAX_ERRORS);
+    assert_int_equal(list[CEDAR_MAX_ERRORS - 1].line, CEDAR_MAX_ERRORS);
+    assert_int_equal(cedar_policies_errors(text, list, 1), 1);
+    assert_int_equal(cedar_policies_errors(text, NULL, 0), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_errors),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_like),
         cmocka_unit_test(test_numbers),

@@ -258,6 +258,41 @@ test_extra(void **state)
     cedar_scratch_free(s);
 }
 
+/* Nothing brought along is like none; an entity that the store names only as a parent may not come with a request. */
+static void
+test_extra_refused(void **state)
+{
+    (void)state;
+    static const char text[] = "permit(principal in G::\"g\", action, resource);";
+    struct cedar_scratch *s = cedar_scratch_new(1 << 20);
+    struct cedar_policies *p = parse(text, sizeof text - 1);
+    struct cedar_uid ann = {{"U", 1}, {"ann", 3}}, g = {{"G", 1}, {"g", 1}}, other = {{"G", 1}, {"h", 1}};
+    struct cedar_error error;
+    struct cedar_answer a;
+    struct cedar_request q = {ann, {{"A", 1}, {"a", 1}}, {{"D", 1}, {"d", 1}}, NULL};
+    struct cedar_entities_builder *b = cedar_entities_new();
+    struct cedar_entities *store, *none, *parent, *fresh;
+    assert_true(cedar_entities_add(b, ann, NULL, &g, 1, NULL) && cedar_entities_finish(b, &store, &error));
+    b = cedar_entities_new();
+    assert_true(cedar_entities_finish(b, &none, &error));
+    b = cedar_entities_new();
+    assert_true(cedar_entities_add(b, g, NULL, NULL, 0, NULL) && cedar_entities_finish(b, &parent, &error));
+    b = cedar_entities_new();
+    assert_true(cedar_entities_add(b, other, NULL, &g, 1, NULL) && cedar_entities_finish(b, &fresh, &error));
+    struct cedar_engine *engine = compile(p, store);
+    assert_true(cedar_decide(engine, &q, &(struct cedar_decide_options){.extra = none}, s, &a) && a.n_permits == 1);
+    assert_false(cedar_decide(engine, &q, &(struct cedar_decide_options){.extra = parent}, s, &a));
+    q.principal = other;
+    assert_true(cedar_decide(engine, &q, &(struct cedar_decide_options){.extra = fresh}, s, &a) && a.n_permits == 1);
+    cedar_engine_unref(engine);
+    cedar_entities_unref(store);
+    cedar_entities_unref(none);
+    cedar_entities_unref(parent);
+    cedar_entities_unref(fresh);
+    cedar_policies_unref(p);
+    cedar_scratch_free(s);
+}
+
 /* Law 3: a forbid that errs counts as satisfied; a permit that errs never does. */
 static void
 test_fail_closed(void **state)
@@ -377,7 +412,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_as_reference), cmocka_unit_test(test_ten_thousand), cmocka_unit_test(test_order), cmocka_unit_test(test_extra),
-        cmocka_unit_test(test_fail_closed),       cmocka_unit_test(test_json),         cmocka_unit_test(test_live),
+        cmocka_unit_test(test_extra_refused),     cmocka_unit_test(test_fail_closed),  cmocka_unit_test(test_json),  cmocka_unit_test(test_live),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

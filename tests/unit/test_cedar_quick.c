@@ -14,7 +14,7 @@
 
 /* --------------------------------------------------------------------------------------------------------------- the heap */
 
-static size_t heap_calls;
+static size_t heap_calls, heap_left = SIZE_MAX; /* calls until one fails, and every one after it */
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *at, size_t n);
@@ -22,25 +22,31 @@ void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *at, size_t n);
 
+static bool
+heap_gives(void)
+{
+    heap_calls++;
+    if (heap_left != SIZE_MAX && heap_left > 0)
+        heap_left--;
+    return heap_left > 0;
+}
+
 void *
 __wrap_malloc(size_t n)
 {
-    heap_calls++;
-    return __real_malloc(n);
+    return heap_gives() ? __real_malloc(n) : NULL;
 }
 
 void *
 __wrap_calloc(size_t n, size_t size)
 {
-    heap_calls++;
-    return __real_calloc(n, size);
+    return heap_gives() ? __real_calloc(n, size) : NULL;
 }
 
 void *
 __wrap_realloc(void *at, size_t n)
 {
-    heap_calls++;
-    return __real_realloc(at, n);
+    return heap_gives() ? __real_realloc(at, n) : NULL;
 }
 
 static struct cedar_str
@@ -155,6 +161,7 @@ static const char *const odd[] = {
     PLAIN ",\"context\":{\"__entity\":{\"type\":\"U\",\"id\":\"a\"}}}",
     PLAIN ",\"context\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"::1\"}}}",
     PLAIN ",\"context\":{\"a\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"nonsense\"}}}}",
+    PLAIN ",\"context\":{\"a\":{\"__extn\":{\"fn\":\"isInRange\",\"arg\":\"1.1.1.1\"}}}}",
     PLAIN ",\"context\":{\"a\":{\"__extn\":{\"fn\":\"isIpv4\",\"arg\":\"1.1.1.1\"}}}}",
     PLAIN ",\"context\":{\"a\":{\"__extn\":{\"fn\":\"unknown\",\"arg\":\"x\"}}}}",
     PLAIN ",\"context\":{\"a\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"::1\"},\"b\":1}}}",
@@ -218,6 +225,34 @@ test_readers_agree(void **state)
         }
 }
 
+/* More members than the quick reader keeps open, and a zero byte where the text should end: not plain. */
+static void
+test_not_plain(void **state)
+{
+    (void)state;
+    struct buf b = buf_make(1 << 20);
+    struct arena a = {.max = (size_t)1 << 24};
+    struct request_parts out;
+    for (unsigned n = 100; n <= 200; n += 100) {
+        b.n = 0;
+        buf_puts(&b, PLAIN ",\"context\":{\"m0\":0");
+        for (unsigned i = 1; i < n; i++)
+            buf_printf(&b, ",\"m%u\":%u", i, i);
+        buf_puts(&b, "}}");
+        assert_int_equal(agree(buf_text(&b), false), n == 100);
+        b.n = 0;
+        buf_puts(&b, PLAIN ",\"context\":{\"list\":[0");
+        for (unsigned i = 1; i < n; i++)
+            buf_printf(&b, ",%u", i);
+        buf_puts(&b, "]}}");
+        assert_int_equal(agree(buf_text(&b), false), n == 100);
+    }
+    assert_true(request_quick(&a, (struct cedar_str){PLAIN "}", sizeof PLAIN}, &out));
+    assert_false(request_quick(&a, (struct cedar_str){PLAIN "}\0", sizeof PLAIN + 1}, &out));
+    arena_free(&a);
+    buf_free(&b);
+}
+
 /* ------------------------------------------------------------------------------------------------------------------- trials */
 
 /* What is tried before the code runs, over a, b and c. */
@@ -236,6 +271,17 @@ static const char *const tried[] = {
     "context.a like \"x*\" || [1, \"xy\"].contains(context.b)",
     "context.a.isInRange(ip(\"10.0.0.0/8\"))",
     "context.a.isInRange(context.b)",
+    "context.a.isInRange()",
+    "context.a.lessThan(decimal(\"1.5\"), context.b)",
+    "context.a like \"*y\" && context.b",
+    "context.a like \"x\" || context.a like \"xz*\"",
+    "context.a == true",
+    "context.a < \"x\"",
+    "context.a < 2",
+    "context.a < datetime(\"2024-01-01\")",
+    "[context.a, 1].contains(context.b)",
+    "context.a.contains(context.b)",
+    "principal in context.a",
     "!context.a.isInRange(ip(\"10.0.0.0/8\")) || context.b",
     "context.a.lessThan(decimal(\"1.5\")) || context.b.lessThan(context.c)",
     "context.a.lessThanOrEqual(decimal(\"1.5\"))",
@@ -275,6 +321,19 @@ tried_value(struct cedar_scratch *s, unsigned which)
 }
 #define TRIED_VALUES 11u /* the last: none */
 
+static struct cedar_request
+tried_request(struct cedar_scratch *s, unsigned values)
+{
+    struct cedar_request q = {{str("U"), str("u")}, {str("Action"), str("x")}, {str("D"), str("d")}, NULL};
+    struct cedar_value *context, *value;
+    cedar_scratch_reset(s);
+    q.context = context = cedar_record(s);
+    for (unsigned k = 0; k < 3; k++, values /= TRIED_VALUES)
+        if ((value = tried_value(s, values % TRIED_VALUES)) != NULL)
+            assert_true(cedar_record_put(s, context, (struct cedar_str){&"abc"[k], 1}, value));
+    return q;
+}
+
 static void
 same_outcome(const struct cedar_answer *got, const struct cedar_answer *expected, const char *condition, unsigned values)
 {
@@ -301,14 +360,8 @@ test_trials(void **state)
                  tried[i]);
         struct cedar_engine *engine = engine_of(text, &p);
         for (unsigned v = 0; v < TRIED_VALUES * TRIED_VALUES * TRIED_VALUES; v++) {
-            struct cedar_request q = {{str("U"), str("u")}, {str("Action"), str("x")}, {str("D"), str("d")}, NULL};
-            struct cedar_value *context, *value;
+            struct cedar_request q = tried_request(s, v);
             struct cedar_answer got, expected;
-            cedar_scratch_reset(s);
-            q.context = context = cedar_record(s);
-            for (unsigned k = 0, left = v; k < 3; k++, left /= TRIED_VALUES)
-                if ((value = tried_value(s, left % TRIED_VALUES)) != NULL)
-                    assert_true(cedar_record_put(s, context, (struct cedar_str){&"abc"[k], 1}, value));
             assert_true(cedar_decide(engine, &q, NULL, s, &got) && cedar_evaluate(p, NULL, &q, s, &expected));
             same_outcome(&got, &expected, tried[i], v);
         }
@@ -316,6 +369,30 @@ test_trials(void **state)
         cedar_policies_unref(p);
     }
     cedar_scratch_free(s);
+}
+
+/* All of them in one set, where they are sieved. */
+static void
+test_sieved(void **state)
+{
+    (void)state;
+    struct cedar_scratch *s = cedar_scratch_new((size_t)8 << 20);
+    struct cedar_policies *p;
+    struct buf text = buf_make(1 << 20);
+    for (size_t i = 0; i < 3 * sizeof tried / sizeof *tried; i++)
+        buf_printf(&text, "%s(principal, action, resource) %s { %s };\n", i % 2 ? "permit" : "forbid", i % 3 ? "when" : "unless",
+                   tried[i % (sizeof tried / sizeof *tried)]);
+    struct cedar_engine *engine = engine_of(buf_text(&text), &p);
+    for (unsigned v = 0; v < TRIED_VALUES * TRIED_VALUES * TRIED_VALUES; v++) {
+        struct cedar_request q = tried_request(s, v);
+        struct cedar_answer got, expected;
+        assert_true(cedar_decide(engine, &q, NULL, s, &got) && cedar_evaluate(p, NULL, &q, s, &expected));
+        same_outcome(&got, &expected, "all", v);
+    }
+    cedar_engine_unref(engine);
+    cedar_policies_unref(p);
+    cedar_scratch_free(s);
+    buf_free(&text);
 }
 
 /* ------------------------------------------------------------------------------------------------------------------- scopes */
@@ -330,21 +407,12 @@ put_entity(struct cedar_entities_builder *b, const char *type, unsigned number, 
     assert_true(cedar_entities_add(b, uid, NULL, &up, above ? 1 : 0, NULL));
 }
 
-/* Policies of two entities stand under the one that fewer requests meet; with few and with many of them at one, and of ones that are not known. */
-static void
-test_two_entities(void **state)
+static struct cedar_entities *
+some_entities(void)
 {
-    (void)state;
-    struct cedar_scratch *s = cedar_scratch_new((size_t)8 << 20);
     struct cedar_entities_builder *b = cedar_entities_new();
     struct cedar_entities *entities;
-    struct cedar_policies *p;
-    struct cedar_store *store;
-    struct cedar_engine *engine;
     struct cedar_error e;
-    static const char *const who[] = {"== User", "in User", "== User", "in Group", "== Group", "in Group"};
-    static const char *const what[] = {"== Doc", "in Doc", "== Doc", "in Folder", "== Folder", "in Folder", "in Folder"};
-    struct buf text = buf_make(1 << 20);
     for (unsigned i = 0; i < 4; i++)
         put_entity(b, "Group", i, NULL, 0);
     for (unsigned i = 0; i < 8; i++)
@@ -353,16 +421,40 @@ test_two_entities(void **state)
         put_entity(b, "User", i, "Group", i % 3);
     for (unsigned i = 0; i < 64; i++)
         put_entity(b, "Doc", i, "Folder", i % 7);
-    assert_true(cedar_entities_finish(b, &entities, &e) && cedar_store_compile(entities, &store, &e));
+    assert_true(cedar_entities_finish(b, &entities, &e));
+    return entities;
+}
+
+static void
+put_policies(struct buf *text)
+{
+    static const char *const who[] = {"== User", "in User", "== User", "in Group", "== Group", "in Group"};
+    static const char *const what[] = {"== Doc", "in Doc", "== Doc", "in Folder", "== Folder", "in Folder", "in Folder"};
     for (unsigned i = 0; i < 400; i++)
-        buf_printf(&text, "permit(principal %s::\"%u\", action, resource %s::\"%u\");\n", who[i % 6], i % 6 < 3 ? i % 13 : i % 5, what[i % 7],
+        buf_printf(text, "permit(principal %s::\"%u\", action, resource %s::\"%u\");\n", who[i % 6], i % 6 < 3 ? i % 13 : i % 5, what[i % 7],
                    i % 7 < 3 ? i % 67
                    : i % 2   ? 1
                              : i % 9);
     for (unsigned i = 0; i < 60; i++)
-        buf_printf(&text, "permit(principal %s Group::\"%u\", action, resource);\npermit(principal, action, resource %s Folder::\"%u\");\n",
+        buf_printf(text, "permit(principal %s Group::\"%u\", action, resource);\npermit(principal, action, resource %s Folder::\"%u\");\n",
                    i % 2 ? "==" : "in", i % 5, i % 3 ? "==" : "in", i % 9);
-    assert_true(cedar_policies_parse(str(buf_text(&text)), "test", false, &p, &e) && cedar_engine_compile(p, store, &engine, &e));
+}
+
+/* Policies of two entities stand under the one that fewer requests meet; with few and with many of them at one, and of ones that are not known. */
+static void
+test_two_entities(void **state)
+{
+    (void)state;
+    struct cedar_scratch *s = cedar_scratch_new((size_t)8 << 20);
+    struct cedar_entities *entities = some_entities();
+    struct cedar_policies *p;
+    struct cedar_store *store;
+    struct cedar_engine *engine;
+    struct cedar_error e;
+    struct buf text = buf_make(1 << 20);
+    put_policies(&text);
+    assert_true(cedar_policies_parse(str(buf_text(&text)), "test", false, &p, &e) && cedar_store_compile(entities, &store, &e) &&
+                cedar_engine_compile(p, store, &engine, &e));
     for (unsigned i = 0; i < 14 * 66; i++) {
         char user[16], doc[16];
         struct cedar_answer got, expected;
@@ -379,6 +471,42 @@ test_two_entities(void **state)
     cedar_policies_unref(p);
     cedar_entities_unref(entities);
     cedar_scratch_free(s);
+    buf_free(&text);
+}
+
+/* Out of memory at any moment, a store and an engine are made or not: then it is said, and nothing is left behind. */
+static void
+test_no_memory(void **state)
+{
+    (void)state;
+    struct cedar_entities *entities = some_entities();
+    struct cedar_policies *p;
+    struct cedar_error e;
+    struct buf text = buf_make(1 << 20);
+    bool made = false;
+    put_policies(&text);
+    for (size_t i = 0; i < sizeof tried / sizeof *tried; i++)
+        buf_printf(&text,
+                   "permit(principal is User, action, resource) when { %s };\npermit(principal, action == Action::\"%zu\", resource) when { %s };\n",
+                   tried[i], i, tried[i]);
+    for (unsigned i = 0; i < 40; i++)
+        buf_printf(&text, "permit(principal, action, resource) when { context.a == \"%u\" && context.list.contains(%u) };\n", i % 20, i);
+    assert_true(cedar_policies_parse(str(buf_text(&text)), "test", false, &p, &e));
+    for (size_t n = 1; !made; n++) {
+        struct cedar_store *store = NULL;
+        struct cedar_engine *engine = NULL;
+        heap_left = n;
+        made = cedar_store_compile(entities, &store, &e) && cedar_engine_compile(p, store, &engine, &e);
+        heap_left = SIZE_MAX;
+        assert_true(made || (engine == NULL && e.code == CEDAR_MEMORY));
+        if (store)
+            cedar_store_unref(store);
+        if (engine)
+            cedar_engine_unref(engine);
+        assert_true(made || n < 100000);
+    }
+    cedar_policies_unref(p);
+    cedar_entities_unref(entities);
     buf_free(&text);
 }
 
@@ -417,7 +545,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_heap), cmocka_unit_test(test_readers_agree), cmocka_unit_test(test_many_actions),
-        cmocka_unit_test(test_trials),  cmocka_unit_test(test_two_entities),
+        cmocka_unit_test(test_trials),  cmocka_unit_test(test_two_entities),  cmocka_unit_test(test_not_plain),
+        cmocka_unit_test(test_sieved),  cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
