@@ -2,7 +2,7 @@
 # Install what a target of the Makefile needs, and say what and why. Quick when everything is there; may be run again at any time.
 #
 #     scripts/setup.sh GROUP…      core: compiler, Meson, libraries    node: official MCP clients and servers, the official Cedar engine, a Node for them
-#                                  conformance: the official MCP conformance suite
+#                                  conformance: the official MCP conformance suite    browser: Chromium, and MCP Inspector
 #                                  python: pytest and the MCP SDK      clang: fuzzing, ThreadSanitizer
 #                                  format: clang-format                bench: the peers of `make bench`
 #
@@ -34,6 +34,9 @@ bench nginx-light the plain proxy that the gateway is measured beside (its servi
 bench wrk sends the requests
 END
     command -v npm >/dev/null || echo "node npm fetches the MCP clients and servers"
+    if apt-cache show chromium >/dev/null 2>&1; then # Ubuntu has none but a snap; the tests with a browser are skipped there
+        echo "browser chromium shows pages as people see them"
+    fi
     if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
         echo "python python3-venv a folder of their own for Python packages"
         echo "format python3-venv a folder of their own for Python packages"
@@ -149,20 +152,20 @@ node_install() {
     cat $from/package.json $from/package-lock.json scripts/setup.sh | sha256sum >$to/.stamp
 }
 
-# The official MCP conformance suite, in a folder of its own: its dependencies are not those of the peers.
-conformance_install() {
-    local from=tests/conformance/mcp to=build/conformance
-    fresh $to/.stamp $from/package.json $from/package-lock.json && return 0
-    say "installing the MCP conformance suite into $to (npm ci, versions of $from/package-lock.json)"
-    rm -rf $to
-    mkdir -p $to
-    cp $from/package.json $from/package-lock.json $to
-    (cd $to && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >build/npm-conformance.log 2>&1 || {
-        tail -20 build/npm-conformance.log >&2
-        die "npm ci failed (all of its output: build/npm-conformance.log)"
+# tool_install NAME FROM WHAT: an npm package in a folder of its own, build/NAME: its dependencies are not those of the peers.
+tool_install() {
+    local to=build/$1 from=$2 log=build/npm-$1.log
+    fresh "$to/.stamp" "$from/package.json" "$from/package-lock.json" && return 0
+    say "installing $3 into $to (npm ci, versions of $from/package-lock.json)"
+    rm -rf "$to"
+    mkdir -p "$to"
+    cp "$from/package.json" "$from/package-lock.json" "$to"
+    (cd "$to" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >"$log" 2>&1 || {
+        tail -20 "$log" >&2
+        die "npm ci failed (all of its output: $log)"
     }
-    chmod -R a+rX $to # the suite runs as an agent
-    cat $from/package.json $from/package-lock.json | sha256sum >$to/.stamp
+    chmod -R a+rX "$to" # it runs as an agent
+    cat "$from/package.json" "$from/package-lock.json" | sha256sum >"$to/.stamp"
 }
 
 # venv_install NAME REQUIREMENTS
@@ -186,9 +189,10 @@ for group in "$@"; do
     case $group in
     core | clang | bench) ;;
     node) node_install ;;
-    conformance) conformance_install ;;
+    conformance) tool_install conformance tests/conformance/mcp "the MCP conformance suite" ;;
+    browser) tool_install inspector tests/real/inspector "MCP Inspector" ;;
     python) venv_install venv tests/real/requirements.txt ;;
     format) venv_install format scripts/format.txt ;;
-    *) die "no group '$group'; there are core, node, conformance, python, clang, format, bench" ;;
+    *) die "no group '$group'; there are core, node, conformance, browser, python, clang, format, bench" ;;
     esac
 done

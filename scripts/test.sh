@@ -30,7 +30,7 @@ unit() {
     meson test -C build --no-rebuild --suite unit --print-errorlogs --num-processes 2
 }
 
-scripts/setup.sh core node conformance python clang || die "set-up failed"
+scripts/setup.sh core node conformance browser python clang || die "set-up failed"
 part unit unit
 cp build/meson-logs/testlog.txt $out/unit-log.txt 2>/dev/null
 part asan scripts/sanitize.sh asan
