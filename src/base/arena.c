@@ -1,11 +1,30 @@
 #include "base/arena.h"
 
+#include "base/mem.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #define BLOCK_FIRST 4096
 #define BLOCK_LARGEST (1u << 20)
 #define MAX_DEFAULT ((size_t)64 << 20)
+
+_Static_assert(sizeof(struct arena_block) + BLOCK_FIRST <= MEM_BLOCK, "a first block fits");
+
+static struct arena_block *
+block_make(size_t cap)
+{
+    return cap == BLOCK_FIRST ? mem_block() : malloc(sizeof(struct arena_block) + cap);
+}
+
+static void
+block_free(struct arena_block *block)
+{
+    if (block->cap == BLOCK_FIRST)
+        mem_block_back(block);
+    else
+        free(block);
+}
 
 static struct arena_block *
 block_add(struct arena *a, size_t need)
@@ -18,7 +37,7 @@ block_add(struct arena *a, size_t need)
     size_t max = a->max ? a->max : MAX_DEFAULT;
     if (need > max || a->used > max - need)
         return NULL;
-    struct arena_block *block = malloc(sizeof *block + cap);
+    struct arena_block *block = block_make(cap);
     if (block == NULL)
         return NULL;
     block->before = a->last;
@@ -29,8 +48,9 @@ block_add(struct arena *a, size_t need)
     return block;
 }
 
-void *
-arena_get(struct arena *a, size_t n)
+/* As arena_get, with anything in it. */
+static void *
+get_raw(struct arena *a, size_t n)
 {
     if (n > SIZE_MAX - 32)
         return NULL;
@@ -42,8 +62,14 @@ arena_get(struct arena *a, size_t n)
         return NULL;
     void *at = block->at + block->n;
     block->n += need;
-    memset(at, 0, need);
     return at;
+}
+
+void *
+arena_get(struct arena *a, size_t n)
+{
+    void *at = get_raw(a, n);
+    return at ? memset(at, 0, n) : NULL;
 }
 
 void *
@@ -58,11 +84,12 @@ arena_list(struct arena *a, size_t count, size_t size)
 struct bytes
 arena_copy(struct arena *a, struct bytes b)
 {
-    uint8_t *at = arena_get(a, b.n + 1);
+    uint8_t *at = b.n < SIZE_MAX ? get_raw(a, b.n + 1) : NULL;
     if (at == NULL)
         return (struct bytes){NULL, 0};
     if (b.n)
         memcpy(at, b.at, b.n);
+    at[b.n] = 0;
     return (struct bytes){at, b.n};
 }
 
@@ -95,7 +122,7 @@ arena_reset(struct arena *a)
         struct arena_block *block = a->last;
         a->last = block->before;
         a->used -= block->cap;
-        free(block);
+        block_free(block);
     }
     if (a->last)
         a->last->n = 0;
@@ -119,7 +146,7 @@ arena_free(struct arena *a)
     while (a->last) {
         struct arena_block *block = a->last;
         a->last = block->before;
-        free(block);
+        block_free(block);
     }
     a->used = 0;
 }

@@ -1,8 +1,25 @@
 #include "base/bytes.h"
 
+#include "base/mem.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define BUF_FIRST 1024
+
+size_t
+bytes_text(struct bytes b, char *to, size_t room)
+{
+    size_t n = b.n < room ? b.n : room - 1;
+    if (n)
+        memcpy(to, b.at, n);
+    to[n] = 0;
+    return n;
+}
 
 int
 bytes_cmp(struct bytes a, struct bytes b)
@@ -44,10 +61,8 @@ lower(uint8_t c)
 }
 
 bool
-bytes_same_case(struct bytes a, struct bytes b)
+bytes_same_case_all(struct bytes a, struct bytes b)
 {
-    if (a.n != b.n)
-        return false;
     for (size_t i = 0; i < a.n; i++)
         if (lower(a.at[i]) != lower(b.at[i]))
             return false;
@@ -127,20 +142,34 @@ utf8_step(const uint8_t *p, size_t n)
     return len;
 }
 
+/* The first byte from ${i} on that is not ASCII; b.n when there is none. */
+static size_t
+skip_ascii(struct bytes b, size_t i)
+{
+    uint64_t eight;
+#ifdef __SSE2__
+    while (b.n - i >= 16 && _mm_movemask_epi8(_mm_loadu_si128((const __m128i_u *)(b.at + i))) == 0)
+        i += 16;
+#endif
+    while (b.n - i >= 8 && (memcpy(&eight, b.at + i, 8), (eight & 0x8080808080808080u) == 0))
+        i += 8;
+    if (b.n >= 8 && b.n - i < 8 && (memcpy(&eight, b.at + b.n - 8, 8), (eight & 0x8080808080808080u) == 0))
+        return b.n; /* the last look covers the end, and some bytes for the second time */
+    while (i < b.n && b.at[i] < 0x80)
+        i++;
+    return i;
+}
+
 bool
 bytes_utf8(struct bytes b)
 {
-    size_t i = 0;
-    while (i < b.n) {
-        uint64_t eight;
-        if (b.n - i >= 8 && (memcpy(&eight, b.at + i, 8), (eight & 0x8080808080808080u) == 0)) {
-            i += 8;
-            continue;
-        }
+    for (size_t i = skip_ascii(b, 0); i < b.n;) {
         size_t step = utf8_step(b.at + i, b.n - i);
         if (step == 0)
             return false;
         i += step;
+        if (i < b.n && b.at[i] < 0x80)
+            i = skip_ascii(b, i);
     }
     return true;
 }
@@ -161,6 +190,26 @@ bytes_rune(struct bytes t, size_t *n)
     return v;
 }
 
+/* What fits malloc's quick lists, then a block, then twice as much each time. */
+static bool
+grow(struct buf *b, size_t need)
+{
+    size_t cap = need <= BUF_FIRST ? BUF_FIRST : need <= MEM_BLOCK ? MEM_BLOCK : b->cap < MEM_BLOCK ? 2 * MEM_BLOCK : b->cap * 2;
+    while (cap < need)
+        cap *= 2;
+    uint8_t *at = cap == MEM_BLOCK ? mem_block() : realloc(b->at, cap);
+    if (at == NULL)
+        return false;
+    if (cap == MEM_BLOCK) {
+        if (b->n)
+            memcpy(at, b->at, b->n);
+        free(b->at);
+    }
+    b->at = at;
+    b->cap = cap;
+    return true;
+}
+
 uint8_t *
 buf_room(struct buf *b, size_t n)
 {
@@ -168,17 +217,9 @@ buf_room(struct buf *b, size_t n)
         b->failed = true;
         return NULL;
     }
-    if (b->n + n + 1 > b->cap) {
-        size_t cap = b->cap == 0 ? 256 : b->cap < 4096 ? b->cap * 4 : b->cap * 2;
-        while (cap < b->n + n + 1)
-            cap *= 2;
-        uint8_t *at = realloc(b->at, cap);
-        if (at == NULL) {
-            b->failed = true;
-            return NULL;
-        }
-        b->at = at;
-        b->cap = cap;
+    if (b->n + n + 1 > b->cap && !grow(b, b->n + n + 1)) {
+        b->failed = true;
+        return NULL;
     }
     return b->at + b->n;
 }
@@ -284,7 +325,10 @@ buf_drop(struct buf *b, size_t n)
 void
 buf_free(struct buf *b)
 {
-    free(b->at);
+    if (b->cap == MEM_BLOCK)
+        mem_block_back(b->at);
+    else
+        free(b->at);
     b->at = NULL;
     b->n = b->cap = 0;
     b->failed = false;

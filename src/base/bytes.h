@@ -55,14 +55,23 @@ bytes_sub(struct bytes b, size_t from, size_t n)
     return (struct bytes){b.at + from, n < b.n - from ? n : b.n - from};
 }
 
+/* bytes_text(b, to, room): ${b} as a C string, cut where the room of ${room} bytes ends. Returns its length. */
+size_t bytes_text(struct bytes b, char *to, size_t room);
 /* bytes_cmp(a, b): order by unsigned bytes, shorter first on a tie; <0, 0 or >0. */
 int bytes_cmp(struct bytes a, struct bytes b);
 /* bytes_same_secret(a, b): equality in time that depends on the lengths only. */
 bool bytes_same_secret(struct bytes a, struct bytes b);
 bool bytes_starts(struct bytes b, struct bytes prefix);
 bool bytes_ends(struct bytes b, struct bytes suffix);
-/* ASCII case-insensitive equality (header names, RFC 9110 §5.1). */
-bool bytes_same_case(struct bytes a, struct bytes b);
+/* ASCII case-insensitive equality (header names, RFC 9110 §5.1). Most differ in length or in the first letter. */
+bool bytes_same_case_all(struct bytes a, struct bytes b);
+static inline bool
+bytes_same_case(struct bytes a, struct bytes b)
+{
+    if (a.n != b.n)
+        return false;
+    return a.n == 0 || (((a.at[0] ^ b.at[0]) & ~0x20) == 0 && bytes_same_case_all(a, b));
+}
 /* bytes_find(b, c): offset of the first ${c}, or b.n. */
 size_t bytes_find(struct bytes b, uint8_t c);
 /* bytes_search(b, needle): offset of the first occurrence, or b.n. An empty needle is at 0. */

@@ -122,7 +122,8 @@ env_id(struct env *env, const char *prefix, char out[ENV_ID_MAX])
     uint8_t random[17] = {0};
     if (!env->random(env, random, 16))
         return err_make(E_SYSTEM, "the system's random generator failed");
-    int n = snprintf(out, ENV_ID_MAX, "%.8s_", prefix);
+    size_t n = bytes_text(bytes_str(prefix), out, 9);
+    out[n++] = '_';
     for (unsigned i = 0; i < 26; i++) {
         unsigned bit = i * 5, word = (unsigned)random[bit / 8] << 8 | random[bit / 8 + 1];
         out[n++] = alphabet[(word >> (11 - bit % 8)) & 31];

@@ -3,6 +3,9 @@
 #include "base/sort.h"
 
 #include <stdio.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 const struct json_limits json_limits_default = {.bytes = (size_t)4 << 20, .depth = 64, .nodes = 200000};
 
@@ -28,12 +31,12 @@ wrong(const struct reader *r, const char *what)
     return err_make(E_JSON, "line %zu, column %zu: %s", line, column, what);
 }
 
-static void
+static inline void
 skip_space(struct reader *r)
 {
     while (r->at < r->text.n) {
         uint8_t c = r->text.at[r->at];
-        if (c != ' ' && c != '\t' && c != '\n' && c != '\r')
+        if (c > ' ' || (c != ' ' && c != '\t' && c != '\n' && c != '\r'))
             return;
         r->at++;
     }
@@ -45,13 +48,13 @@ peek(const struct reader *r)
     return r->at < r->text.n ? r->text.at[r->at] : -1;
 }
 
-static bool
+static inline bool
 take(struct reader *r, const char *word)
 {
-    struct bytes w = bytes_str(word);
-    if (!bytes_starts(bytes_sub(r->text, r->at, w.n), w))
+    size_t n = strlen(word);
+    if (r->text.n - r->at < n || memcmp(r->text.at + r->at, word, n) != 0)
         return false;
-    r->at += w.n;
+    r->at += n;
     return true;
 }
 
@@ -148,33 +151,50 @@ unescape(struct reader *r, size_t end, struct bytes *out)
     return err_ok();
 }
 
-/* The next byte at or behind ${at} that is '"', '\\' or a control character, eight bytes at a look. */
-static size_t
-string_stop(struct bytes text, size_t at)
+/* Bytes that end a plain run: '"', '\\' and control characters. */
+static inline bool
+stops(uint8_t c)
+{
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
+static __attribute__((noinline)) size_t
+string_stop_near(struct bytes text, size_t at)
 {
     const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    uint64_t eight;
-    while (text.n - at >= 8) {
+    for (uint64_t eight; text.n - at >= 8; at += 8) {
         memcpy(&eight, text.at + at, 8);
-        uint64_t quote = eight ^ (ones * '"'), slash = eight ^ (ones * '\\');
-        uint64_t hit = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((eight - ones * 0x20) & ~eight);
-        if (hit & highs) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-            at += (size_t)__builtin_ctzll(hit & highs) / 8; /* a borrow marks only bytes behind the first real hit */
-#endif
+        uint64_t quotes = eight ^ (ones * '"'), slashes = eight ^ (ones * '\\');
+        if ((((quotes - ones) & ~quotes) | ((slashes - ones) & ~slashes) | ((eight - ones * 0x20) & ~eight)) & highs)
             break;
-        }
-        at += 8;
     }
+    while (at < text.n && !stops(text.at[at]))
+        at++;
     return at;
 }
 
-static struct err
-read_string(struct reader *r, struct bytes *out)
+/* The next byte at or behind ${at} that stops a string, or the end of the text: 16 or eight bytes at a look. */
+static inline size_t
+string_stop(struct bytes text, size_t at)
 {
-    bool escaped = false;
-    size_t end = ++r->at;
-    for (;; end++) {
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), control = _mm_set1_epi8(0x1f);
+    for (; text.n - at >= 16; at += 16) {
+        __m128i v = _mm_loadu_si128((const __m128i_u *)(text.at + at));
+        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)), _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
+        int mask = _mm_movemask_epi8(hit);
+        if (mask)
+            return at + (size_t)__builtin_ctz((unsigned)mask);
+    }
+#endif
+    return string_stop_near(text, at);
+}
+
+/* r->at stands behind the opening quote; ${end} is where it stops first. */
+static __attribute__((noinline)) struct err
+read_odd_string(struct reader *r, size_t end, struct bytes *out)
+{
+    for (;; end++) { /* an escape's second byte may have been the last of the text */
         end = end < r->text.n ? string_stop(r->text, end) : end;
         if (end >= r->text.n) {
             r->at = r->text.n;
@@ -187,13 +207,20 @@ read_string(struct reader *r, struct bytes *out)
             r->at = end;
             return wrong(r, "a control character in a string must be escaped");
         }
-        if (c == '\\')
-            escaped = true, end++;
+        end++;
     }
-    if (escaped)
-        TRY(unescape(r, end, out));
-    else
-        *out = (struct bytes){r->text.at + r->at, end - r->at};
+    TRY(unescape(r, end, out));
+    r->at = end + 1;
+    return err_ok();
+}
+
+static inline struct err
+read_string(struct reader *r, struct bytes *out)
+{
+    size_t from = ++r->at, end = from < r->text.n ? string_stop(r->text, from) : from;
+    if (end >= r->text.n || r->text.at[end] != '"')
+        return read_odd_string(r, end, out);
+    *out = (struct bytes){r->text.at + from, end - from};
     r->at = end + 1;
     return err_ok();
 }
@@ -256,6 +283,8 @@ read_scalar(struct reader *r, struct json *v)
         v->type = JSON_STRING;
         return read_string(r, &v->text);
     }
+    if (c == '-' || (c >= '0' && c <= '9'))
+        return read_number(r, v);
     if (take(r, "null"))
         return v->type = JSON_NULL, err_ok();
     if (take(r, "true") || take(r, "false")) {
@@ -263,8 +292,6 @@ read_scalar(struct reader *r, struct json *v)
         v->truth = r->text.at[r->at - 2] == 'u';
         return err_ok();
     }
-    if (c == '-' || (c >= '0' && c <= '9'))
-        return read_number(r, v);
     return wrong(r, c < 0 ? "the text ends where a value was expected" : "expected a value");
 }
 
@@ -440,7 +467,7 @@ json_find(const struct json *object, struct bytes key)
     if (object == NULL || object->type != JSON_OBJECT)
         return NULL;
     for (struct json *m = object->child; m; m = m->next)
-        if (bytes_eq(m->key, key))
+        if (m->key.n == key.n && (key.n == 0 || (m->key.at[0] == key.at[0] && memcmp(m->key.at, key.at, key.n) == 0)))
             return m;
     return NULL;
 }
@@ -493,6 +520,25 @@ json_item(struct buf *b)
         buf_putc(b, ',');
 }
 
+/* The same as json_key_bytes for a key that needs no escaping. */
+void
+json_key_literal(struct buf *b, const char *key, size_t n)
+{
+    if (!buf_fits(b, n + 4)) {
+        json_key_bytes(b, bytes_make(key, n));
+        return;
+    }
+    uint8_t *to = b->at + b->n;
+    if (b->n && to[-1] != '{' && to[-1] != '[')
+        *to++ = ',';
+    *to++ = '"';
+    memcpy(to, key, n);
+    to += n;
+    *to++ = '"';
+    *to++ = ':';
+    b->n = (size_t)(to - b->at);
+}
+
 void
 json_key_bytes(struct buf *b, struct bytes key)
 {
@@ -512,32 +558,57 @@ put_escaped(struct buf *b, uint8_t c)
         buf_printf(b, "\\u%04x", c);
 }
 
-/* The next byte at or behind ${at} that may have to be escaped: eight plain ASCII bytes at a look. */
-static size_t
-plain_until(struct bytes text, size_t at)
+/* Of eight and of 16 bytes: do they all go out as they are? Only plain ASCII does. */
+static inline bool
+plain_8(const uint8_t *at)
 {
     const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
     uint64_t eight;
-    while (text.n - at >= 8) {
-        memcpy(&eight, text.at + at, 8);
-        uint64_t quote = eight ^ (ones * '"'), slash = eight ^ (ones * '\\'), del = eight ^ (ones * 0x7f);
-        if (((quote - ones) | (slash - ones) | (del - ones) | (eight - ones * 0x20) | eight) & highs)
-            break;
-        at += 8;
-    }
-    return at;
+    memcpy(&eight, at, 8);
+    uint64_t quote = eight ^ (ones * '"'), slash = eight ^ (ones * '\\'), del = eight ^ (ones * 0x7f);
+    return (((quote - ones) | (slash - ones) | (del - ones) | (eight - ones * 0x20) | eight) & highs) == 0;
 }
 
-void
-json_put_text(struct buf *b, struct bytes s)
+static inline bool
+plain_16(const uint8_t *at)
+{
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), del = _mm_set1_epi8(0x7f), space = _mm_set1_epi8(0x20);
+    __m128i v = _mm_loadu_si128((const __m128i_u *)at); /* signed: bytes from 0x80 are less than a space, too */
+    __m128i odd = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)),
+                               _mm_or_si128(_mm_cmpeq_epi8(v, del), _mm_cmplt_epi8(v, space)));
+    return _mm_movemask_epi8(odd) == 0;
+#else
+    return plain_8(at) && plain_8(at + 8);
+#endif
+}
+
+/* The last look covers the end, and some bytes for the second time. */
+static bool
+all_plain(struct bytes s)
+{
+    size_t i = 0;
+    if (s.n < 8) {
+        while (i < s.n && !stops(s.at[i]) && s.at[i] < 0x7f)
+            i++;
+        return i == s.n;
+    }
+    if (s.n < 16)
+        return plain_8(s.at) && plain_8(s.at + s.n - 8);
+    for (; s.n - i > 16; i += 16)
+        if (!plain_16(s.at + i))
+            return false;
+    return plain_16(s.at + s.n - 16);
+}
+
+static void
+put_text_escaped(struct buf *b, struct bytes s)
 {
     bool utf8 = bytes_utf8(s);
-    buf_putc(b, '"');
     size_t from = 0;
-    for (size_t i = plain_until(s, 0); i < s.n; i++) {
+    for (size_t i = 0; i < s.n; i++) {
         uint8_t c = s.at[i];
-        bool plain = c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && (utf8 || c < 0x80);
-        if (plain)
+        if (!stops(c) && c != 0x7f && (utf8 || c < 0x80))
             continue;
         buf_put(b, bytes_sub(s, from, i - from));
         from = i + 1;
@@ -547,20 +618,43 @@ json_put_text(struct buf *b, struct bytes s)
             put_escaped(b, c);
     }
     buf_put(b, bytes_sub(s, from, s.n));
+}
+
+void
+json_put_text(struct buf *b, struct bytes s)
+{
+    if (s.n < SIZE_MAX - 2 && buf_fits(b, s.n + 2) && all_plain(s)) {
+        uint8_t *to = b->at + b->n;
+        to[0] = '"';
+        if (s.n)
+            memcpy(to + 1, s.at, s.n);
+        to[1 + s.n] = '"';
+        b->n += s.n + 2;
+        return;
+    }
     buf_putc(b, '"');
+    put_text_escaped(b, s);
+    buf_putc(b, '"');
+}
+
+struct bytes
+json_int_text(int64_t v, char room[24])
+{
+    char *end = room + 24, *at = end;
+    uint64_t size = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do
+        *--at = (char)('0' + size % 10);
+    while (size /= 10);
+    if (v < 0)
+        *--at = '-';
+    return bytes_make(at, (size_t)(end - at));
 }
 
 void
 json_put_int(struct buf *b, int64_t v)
 {
-    uint8_t digits[20], *at = digits + sizeof digits;
-    uint64_t size = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    do
-        *--at = (uint8_t)('0' + size % 10);
-    while (size /= 10);
-    if (v < 0)
-        *--at = '-';
-    buf_put(b, bytes_make(at, (size_t)(digits + sizeof digits - at)));
+    char room[24];
+    buf_put(b, json_int_text(v, room));
 }
 
 void

@@ -79,14 +79,21 @@ json_close(struct buf *b, char bracket)
 }
 void json_item(struct buf *b);
 void json_key_bytes(struct buf *b, struct bytes key);
+void json_key_literal(struct buf *b, const char *key, size_t n);
+/* json_key(b, key): of a literal the compiler knows the length, and that nothing in it has to be escaped. */
 static inline void
 json_key(struct buf *b, const char *key)
 {
-    json_key_bytes(b, bytes_str(key));
+    if (__builtin_constant_p(__builtin_strlen(key)) && !__builtin_strchr(key, '"') && !__builtin_strchr(key, '\\'))
+        json_key_literal(b, key, __builtin_strlen(key));
+    else
+        json_key_bytes(b, bytes_str(key));
 }
 /* json_put_text(b, s): as a JSON string; bytes that are not UTF-8 become U+FFFD. */
 void json_put_text(struct buf *b, struct bytes s);
 void json_put_int(struct buf *b, int64_t v);
+/* json_int_text(v, room): its digits, at the end of ${room}. */
+struct bytes json_int_text(int64_t v, char room[24]);
 void json_put_bool(struct buf *b, bool v);
 /* json_put(b, v): the value as it stood in its text. */
 void json_put(struct buf *b, const struct json *v);

@@ -1,6 +1,7 @@
 /* One HTTP request of a connection: waits for credentials, carries them, and is sent once more with newer ones when they were refused. */
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "creds/inner.h"
 
 #define HEADERS_MAX 64
@@ -57,10 +58,10 @@ static struct err
 refused(struct creds_call *k, int status, const struct http_headers *h, bool *again)
 {
     struct creds_account *a = k->account;
-    struct challenge c;
     *again = false;
     if (!k->keeps || k->tries >= TRIES_MAX || (status != 401 && status != 403))
         return err_ok();
+    struct challenge c;
     challenge_read(h, &c);
     if (status == 403 && strcmp(c.error, "insufficient_scope") != 0)
         return err_ok();
@@ -148,7 +149,7 @@ send_now(struct creds_call *k)
 {
     static const struct http_call_on on = {on_head, on_body, on_end, on_error};
     struct creds_account *a = k->account;
-    struct http_header list[HEADERS_MAX];
+    UNINITIALIZED struct http_header list[HEADERS_MAX];
     struct buf bearer = buf_make(TOKEN_MAX + 16);
     struct http_call_request r = k->request;
     size_t n = 0;
@@ -218,7 +219,7 @@ begin(struct creds_call *k, const struct http_call_request *r)
 struct err
 creds_call(struct creds_account *a, const struct http_call_request *request, const struct http_call_on *on, void *ctx, struct creds_call **out)
 {
-    struct creds_call *k = calloc(1, sizeof *k);
+    struct creds_call *k = mem_zeroed(sizeof *k);
     if (k == NULL)
         return err_make(E_MEMORY, "no memory for a call");
     *k = (struct creds_call){.account = a, .on = *on, .ctx = ctx, .arena = {.max = (size_t)16 << 20}};

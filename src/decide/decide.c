@@ -25,7 +25,7 @@ call_tier(const struct call *call, char why[160])
     else if (effect == EFFECT_WRITE && proof <= PROOF_WEAK)
         because = "a write by an instance that is known only weakly";
     if (because) {
-        snprintf(why, 160, "%s", because);
+        bytes_text(bytes_str(because), why, 160);
         return TIER_HIGH;
     }
     if (effect != EFFECT_READ)
@@ -38,7 +38,7 @@ call_tier(const struct call *call, char why[160])
         because = "the instance is known only weakly";
     else if (d->integrity == INTEGRITY_UNTRUSTED)
         because = "the destination returns outsiders' content";
-    snprintf(why, 160, "%s", because ? because : "a read of data that is at most internal, by a confined and proven agent");
+    bytes_text(because ? bytes_str(because) : BYTES("a read of data that is at most internal, by a confined and proven agent"), why, 160);
     return because ? TIER_STANDARD : TIER_LIGHT;
 }
 
@@ -147,14 +147,15 @@ conclude(struct decision *d, const struct tally *t)
     } else {
         determine(d, t, OUTCOME_ALLOW, t->permits, t->n_permits);
         id = d->policies[0];
-        snprintf(d->reason, sizeof d->reason, "permitted by %.*s", (int)(id.n < 60 ? id.n : 60), id.at);
+        size_t n = bytes_text(BYTES("permitted by "), d->reason, sizeof d->reason);
+        bytes_text(bytes_make(id.at, id.n < 60 ? id.n : 60), d->reason + n, sizeof d->reason - n);
     }
 }
 
 void
 decide_answer(const struct cedar_policies *policies, const struct cedar_answer *answer, struct decision *d)
 {
-    struct tally t;
+    UNINITIALIZED struct tally t;
     d->edit[0] = 0;
     tally(&t, policies, answer);
     conclude(d, &t);

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "net/http_client_inner.h"
 
 struct resolve {
@@ -257,7 +258,7 @@ http_call(struct http_client *client, const struct http_call_request *request, c
     TRY(check_request(request));
     struct origin *origin;
     TRY(origin_get(client, u.origin, &origin));
-    struct http_call *call = calloc(1, sizeof *call);
+    struct http_call *call = mem_zeroed(sizeof *call);
     if (call == NULL) {
         origin_drop(origin);
         return err_make(E_MEMORY, "no memory for a call");

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "net/http_server_inner.h"
 #include "net/listen.h"
 
@@ -114,7 +115,7 @@ static void
 begin_exchange(struct server_conn *sc)
 {
     struct http_parser *p = &sc->parser;
-    struct http_exchange *x = calloc(1, sizeof *x);
+    struct http_exchange *x = mem_zeroed(sizeof *x);
     if (x == NULL)
         return server_refuse(sc, 503, "memory", "out of memory; try again later");
     x->sc = sc;

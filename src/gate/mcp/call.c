@@ -362,7 +362,7 @@ call_prepare(struct down *d)
     snapshot_unref(d->snapshot);
     d->snapshot = snapshot_ref(g->snapshot);
     d->destination = estate_destination(d->snapshot->estate, d->session->destination);
-    snprintf(d->running.call, sizeof d->running.call, "%s", d->call);
+    bytes_text(bytes_str(d->call), d->running.call, sizeof d->running.call);
     if (!err_failed(e) && d->destination == NULL)
         e = err_make(E_FORBIDDEN, "there is no such destination for this writ");
     if (err_failed(e))

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "gate/mcp/refusal.h"
 #include "gate/mcp/limit.h"
 
@@ -11,12 +12,11 @@
 static struct pending *
 pending_make(struct link *l, struct bytes method)
 {
-    struct pending *p = calloc(1, sizeof *p);
+    struct pending *p = mem_zeroed(sizeof *p);
     if (p == NULL)
         return NULL;
     p->id = ++l->next_id;
-    snprintf(p->method_text, sizeof p->method_text, "%.*s", BYTES_CUT(method, 63));
-    p->method = bytes_str(p->method_text);
+    p->method = bytes_make(p->method_text, bytes_text(method, p->method_text, sizeof p->method_text));
     p->message = buf_make(MESSAGE_MAX + 65536);
     struct pending **at = &l->waiting;
     while (*at)
@@ -69,10 +69,9 @@ ask(struct link *l, struct bytes method, struct bytes params, bool listen, void 
     if (p == NULL)
         return err_make(E_MEMORY, "no memory for a request");
     char id[24];
-    snprintf(id, sizeof id, "%lld", (long long)p->id);
     p->own = own;
     p->listen = listen;
-    rpc_put_request(&p->message, bytes_str(id), p->method, params);
+    rpc_put_request(&p->message, json_int_text(p->id, id), p->method, params);
     if (p->message.failed) {
         link_forget(l, p);
         return err_make(E_MEMORY, "no memory for a request");
@@ -195,8 +194,7 @@ link_request(struct link *l, struct down *d, struct bytes params, void (*answer)
     if (p == NULL)
         return err_make(E_MEMORY, "no memory for a request");
     char id[24];
-    snprintf(id, sizeof id, "%lld", (long long)p->id);
-    rpc_put_request(&p->message, bytes_str(id), d->rpc.method, params);
+    rpc_put_request(&p->message, json_int_text(p->id, id), d->rpc.method, params);
     if (p->message.failed) {
         link_forget(l, p);
         return err_make(E_LIMIT, "the request is too large to be sent on");

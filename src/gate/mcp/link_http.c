@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "gate/mcp/headers.h"
 #include "gate/mcp/limit.h"
 
@@ -296,7 +297,8 @@ ask_stream(struct http_stream *s, const char *verb, struct pending *p, struct by
     struct wire *w = s->wire;
     struct link *l = w->link;
     struct arena a = {0};
-    struct headers h = {.n = 0};
+    UNINITIALIZED struct headers h;
+    h.n = 0;
     if (body.n)
         add(&h, "Content-Type", BYTES("application/json"));
     add(&h, "Accept", s->is_get ? BYTES("text/event-stream") : BYTES("application/json, text/event-stream"));
@@ -331,7 +333,7 @@ ready_readers(struct http_stream *s)
 static struct http_stream *
 send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes body, struct bytes method)
 {
-    struct http_stream *s = calloc(1, sizeof *s);
+    struct http_stream *s = mem_zeroed(sizeof *s);
     if (s == NULL)
         return NULL;
     s->wire = w;
