@@ -146,7 +146,10 @@ put_value(struct writer *w, const struct json *v, uint32_t frame, uint32_t index
 void
 view_build(struct inspect_room *r, const struct json *value, size_t max)
 {
-    struct writer w = {.r = r, .max = max};
+    UNINITIALIZED struct writer w; /* of its stack, only what is under ${depth} counts */
+    w.r = r;
+    w.max = max;
+    w.depth = 0;
     r->n_segments = r->n_frames = 0;
     r->view.n = 0;
     r->view.failed = false;
