@@ -13,6 +13,7 @@
 #define QUEUE_BYTES_MAX ((size_t)64 << 20)
 #define WAKE_BYTES ((size_t)1 << 20) /* so much does not wait for the window */
 #define FLUSH_BYTES ((size_t)4 << 20) /* one write takes about so much */
+#define SPARE_MAX ((size_t)4 << 20)
 #define MS 1000000ull
 
 /* Effects of the log. */
@@ -119,15 +120,24 @@ take_item(struct audit *a, struct item *item, struct err *failed)
 {
     if (item->drain > 0)
         return take_drain(a, item, failed);
-    return audit_put(a, bytes_make(item->at, item->n_leaf), bytes_make(item->at + item->n_leaf, item->n_box), &item->index);
+    const uint8_t *at = (const uint8_t *)(item + 1);
+    return audit_put(a, bytes_make(at, item->n_leaf), bytes_make(at + item->n_leaf, item->n_box), &item->index);
+}
+
+/* The item that stands behind ${item}, or the first one for NULL; NULL behind the last. */
+static struct item *
+next_item(const struct buf *batch, const struct item *item)
+{
+    size_t at = item ? (size_t)((const uint8_t *)item - batch->at) + item->size : 0;
+    return at < batch->n ? (struct item *)(void *)(batch->at + at) : NULL;
 }
 
 static struct err
-write_batch(struct audit *a, struct item *first, struct err *failed)
+write_batch(struct audit *a, const struct buf *batch, struct err *failed)
 {
     uint64_t size = tlog_size(a->log);
     int64_t outbox = a->outbox;
-    for (struct item *item = first; item != NULL; item = item->next)
+    for (struct item *item = next_item(batch, NULL); item != NULL; item = next_item(batch, item))
         TRY(take_item(a, item, failed));
     TRY(audit_flush(a));
     if (tlog_size(a->log) > size && a->head_due == 0)
@@ -140,15 +150,11 @@ write_batch(struct audit *a, struct item *first, struct err *failed)
 }
 
 static void
-answer(struct item *first, struct err e, struct err failed)
+answer(const struct buf *batch, struct err e, struct err failed)
 {
-    while (first != NULL) {
-        struct item *item = first;
-        first = item->next;
+    for (struct item *item = next_item(batch, NULL); item != NULL; item = next_item(batch, item))
         if (item->done != NULL)
             item->done(err_failed(e) ? e : item->failed ? failed : err_ok(), item->index, item->ctx);
-        free(item);
-    }
 }
 
 static struct err
@@ -168,7 +174,7 @@ fail(struct audit *a, struct err e)
 }
 
 static void
-commit(struct audit *a, struct item *batch)
+commit(struct audit *a, const struct buf *batch)
 {
     struct err failed = err_ok(), e = atomic_load(&a->failed) ? not_healthy() : fail(a, write_batch(a, batch, &failed));
     answer(batch, e, failed);
@@ -178,7 +184,7 @@ commit(struct audit *a, struct item *batch)
 static uint64_t
 due(const struct audit *a)
 {
-    uint64_t flush = a->queue.first ? a->queue.since + a->config.window_ms * MS : UINT64_MAX;
+    uint64_t flush = a->queue.count ? a->queue.since + a->config.window_ms * MS : UINT64_MAX;
     uint64_t head = a->head_due && !atomic_load(&a->failed) ? a->head_due : UINT64_MAX;
     return flush < head ? flush : head;
 }
@@ -199,27 +205,36 @@ sleep_until(struct audit *a, uint64_t until, uint64_t now)
     pthread_cond_timedwait(&a->wake, &a->lock, &t);
 }
 
+/* The batch's room is kept for the next ones while they need as much. */
 static void
-queue_clear(struct queue *q)
+keep_spare(struct audit *a, struct buf *batch)
 {
-    *q = (struct queue){0};
-    q->last = &q->first;
+    pthread_mutex_lock(&a->lock);
+    if (batch->cap <= SPARE_MAX && batch->n > batch->cap / 8 && a->spare.at == NULL) {
+        a->spare = *batch;
+        a->spare.n = 0;
+        *batch = (struct buf){0};
+    }
+    pthread_mutex_unlock(&a->lock);
+    buf_free(batch);
 }
 
 /* Wait for work and take all that waits; false when the log is closing and nothing is left. */
 static bool
-next_batch(struct audit *a, struct item **batch)
+next_batch(struct audit *a, struct buf *batch)
 {
     pthread_mutex_lock(&a->lock);
     for (;;) {
         uint64_t now = a->env->mono_ns(a->env), until = due(a);
-        if (a->stopping || a->queue.urgent || a->queue.bytes > WAKE_BYTES || now >= until)
+        if (a->stopping || a->queue.urgent || a->queue.items.n > WAKE_BYTES || now >= until)
             break;
         sleep_until(a, until, now);
     }
-    bool more = !a->stopping || a->queue.first != NULL;
-    *batch = a->queue.first;
-    queue_clear(&a->queue);
+    bool more = !a->stopping || a->queue.count > 0;
+    *batch = a->queue.items;
+    a->queue = (struct queue){.items = a->spare};
+    a->queue.items.max = QUEUE_BYTES_MAX;
+    a->spare = (struct buf){0};
     pthread_mutex_unlock(&a->lock);
     return more;
 }
@@ -228,10 +243,11 @@ static void *
 run(void *arg)
 {
     struct audit *a = arg;
-    struct item *batch;
+    struct buf batch;
     while (next_batch(a, &batch)) {
-        if (batch != NULL)
-            commit(a, batch);
+        if (batch.n)
+            commit(a, &batch);
+        keep_spare(a, &batch);
         if (a->head_due && !atomic_load(&a->failed) && a->env->mono_ns(a->env) >= a->head_due)
             fail(a, write_head(a));
     }
@@ -242,51 +258,51 @@ run(void *arg)
 
 /* Callers. */
 
-static struct err
-enqueue(struct audit *a, struct item *item, bool urgent)
+/* At the end of the queue; under its lock. False: it is full. */
+static bool
+put_item(struct queue *q, struct item *item, struct bytes leaf, struct bytes box)
 {
-    size_t bytes = sizeof *item + item->n_leaf + item->n_box;
-    bool full, wake = false;
-    item->next = NULL;
+    item->n_leaf = leaf.n;
+    item->n_box = box.n;
+    item->size = (sizeof *item + leaf.n + box.n + ITEM_ALIGN - 1) / ITEM_ALIGN * ITEM_ALIGN;
+    uint8_t *to = q->count < QUEUE_COUNT_MAX ? buf_room(&q->items, item->size) : NULL;
+    if (to == NULL) {
+        q->items.failed = false; /* what waits is whole */
+        return false;
+    }
+    memcpy(to, item, sizeof *item);
+    if (leaf.n)
+        memcpy(to + sizeof *item, leaf.at, leaf.n);
+    if (box.n)
+        memcpy(to + sizeof *item + leaf.n, box.at, box.n);
+    q->items.n += item->size;
+    q->count++;
+    return true;
+}
+
+static struct err
+enqueue(struct audit *a, struct item *item, struct bytes leaf, struct bytes box, bool urgent)
+{
+    bool wake = false;
     pthread_mutex_lock(&a->lock);
-    full = a->queue.count >= QUEUE_COUNT_MAX || a->queue.bytes + bytes > QUEUE_BYTES_MAX;
-    if (!full) {
-        if (a->queue.first == NULL)
+    bool taken = put_item(&a->queue, item, leaf, box);
+    if (taken) {
+        if (a->queue.count == 1)
             a->queue.since = a->env->mono_ns(a->env);
-        wake = a->queue.first == NULL || (urgent && !a->queue.urgent) || a->queue.bytes + bytes > WAKE_BYTES;
-        *a->queue.last = item;
-        a->queue.last = &item->next;
-        a->queue.count++;
-        a->queue.bytes += bytes;
+        wake = a->queue.count == 1 || (urgent && !a->queue.urgent) || a->queue.items.n > WAKE_BYTES;
         a->queue.urgent = a->queue.urgent || urgent;
     }
     pthread_mutex_unlock(&a->lock);
     if (wake)
         pthread_cond_signal(&a->wake);
-    if (full)
-        free(item);
-    return full ? err_make(E_BUSY, "too many log records wait to be written (%d): try again later", QUEUE_COUNT_MAX) : err_ok();
-}
-
-static struct err
-make_item(struct bytes leaf, struct bytes box, audit_done *done, void *ctx, struct item **out)
-{
-    *out = malloc(sizeof **out + leaf.n + box.n);
-    if (*out == NULL)
-        return err_make(E_MEMORY, "no memory for a log record");
-    **out = (struct item){.done = done, .ctx = ctx, .n_leaf = leaf.n, .n_box = box.n};
-    if (leaf.n)
-        memcpy((*out)->at, leaf.at, leaf.n);
-    if (box.n)
-        memcpy((*out)->at + leaf.n, box.at, box.n);
-    return err_ok();
+    return taken ? err_ok() : err_make(E_BUSY, "too many log records wait to be written (%d): try again later", QUEUE_COUNT_MAX);
 }
 
 struct err
 audit_append(struct audit *a, const struct audit_event *event, bool sync, audit_done *done, void *ctx)
 {
     struct buf leaf = buf_make(TLOG_LEAF_MAX), box = buf_make(AUDIT_BOX_MAX + 64);
-    struct item *item = NULL;
+    struct item item = {.done = sync ? done : NULL, .ctx = ctx};
     if (!audit_healthy(a))
         return not_healthy();
     struct err e = audit_leaf(a->env, a->key, event, &leaf, &box);
@@ -294,23 +310,21 @@ audit_append(struct audit *a, const struct audit_event *event, bool sync, audit_
     if (!err_failed(e) && leaf.failed)
         e = err_make(E_LIMIT, "a log record would have more than %d bytes", TLOG_LEAF_MAX);
     if (!err_failed(e))
-        e = make_item(buf_bytes(&leaf), buf_bytes(&box), sync ? done : NULL, ctx, &item);
+        e = enqueue(a, &item, buf_bytes(&leaf), buf_bytes(&box), sync);
     buf_free(&leaf);
     buf_free(&box);
-    return err_failed(e) ? e : enqueue(a, item, sync);
+    return e;
 }
 
 struct err
 audit_drain(struct audit *a, int64_t seq, audit_done *done, void *ctx)
 {
-    struct item *item;
+    struct item item = {.done = done, .ctx = ctx, .drain = seq};
     if (!audit_healthy(a))
         return not_healthy();
     if (seq <= 0)
         return err_make(E_USAGE, "%lld is no outbox number", (long long)seq);
-    TRY(make_item(bytes_make(NULL, 0), bytes_make(NULL, 0), done, ctx, &item));
-    item->drain = seq;
-    return enqueue(a, item, true);
+    return enqueue(a, &item, (struct bytes){NULL, 0}, (struct bytes){NULL, 0}, true);
 }
 
 bool
@@ -390,7 +404,7 @@ make(struct env *env, const struct audit_config *config, struct keys *keys, stru
     a->config.head_ms = config->head_ms ? config->head_ms : 1000;
     a->dir = strdup(config->dir);
     a->origin = strdup(config->origin);
-    queue_clear(&a->queue);
+    a->queue.items = buf_make(QUEUE_BYTES_MAX);
     pthread_mutex_init(&a->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -432,6 +446,8 @@ audit_close(struct audit *a)
     }
     tlog_close(a->log);
     said_close(&a->said);
+    buf_free(&a->queue.items);
+    buf_free(&a->spare);
     bytes_wipe(a->key, sizeof a->key);
     pthread_mutex_destroy(&a->lock);
     pthread_cond_destroy(&a->wake);

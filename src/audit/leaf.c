@@ -65,12 +65,8 @@ check_names(const struct audit_event *event)
 bool
 audit_commit(const uint8_t salt[AUDIT_SALT], struct bytes kept, const uint8_t *rest, uint8_t out[32])
 {
-    EVP_MD_CTX *c = EVP_MD_CTX_new();
-    bool ok = c != NULL && EVP_DigestInit_ex(c, audit_sha256(), NULL) && EVP_DigestUpdate(c, salt, AUDIT_SALT) &&
-              (kept.n == 0 || EVP_DigestUpdate(c, kept.at, kept.n)) && (rest == NULL || EVP_DigestUpdate(c, rest, 32)) &&
-              EVP_DigestFinal_ex(c, out, NULL);
-    EVP_MD_CTX_free(c);
-    return ok;
+    const struct bytes parts[] = {{salt, AUDIT_SALT}, kept, {rest, rest ? 32 : 0}};
+    return audit_sha256(parts, 3, out);
 }
 
 /* Text that grows little when it is escaped; anything else is kept as base64. */
@@ -90,7 +86,8 @@ say(const struct audit_said *said, const uint8_t salt[AUDIT_SALT], struct buf *l
     struct bytes kept = bytes_sub(said->value, 0, AUDIT_KEPT_MAX);
     uint8_t rest[32], commitment[32];
     bool cut = said->value.n > kept.n;
-    if (cut && !EVP_Digest(said->value.at + kept.n, said->value.n - kept.n, rest, NULL, audit_sha256(), NULL))
+    struct bytes behind = bytes_sub(said->value, kept.n, SIZE_MAX);
+    if (cut && !audit_sha256(&behind, 1, rest))
         return err_make(E_CRYPTO, "hashing failed");
     if (!audit_commit(salt, kept, cut ? rest : NULL, commitment))
         return err_make(E_CRYPTO, "hashing failed");

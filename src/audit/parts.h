@@ -33,8 +33,8 @@ bool audit_commit(const uint8_t salt[AUDIT_SALT], struct bytes kept, const uint8
 
 /* said.c */
 
-/* Fetched once: a fetch costs more than hashing or sealing a short text. NULL when libcrypto has none, which every use of it reports. */
-const EVP_MD *audit_sha256(void);
+/* audit_sha256(parts, n, out): SHA-256 of one text in ${n} parts. False when libcrypto cannot. */
+bool audit_sha256(const struct bytes *parts, size_t n, uint8_t out[32]) MUST_USE;
 struct err audit_seal(const uint8_t key[32], const uint8_t salt[AUDIT_SALT], struct bytes plain, struct buf *box) MUST_USE;
 struct err audit_unseal(const uint8_t key[32], struct bytes box, struct buf *plain) MUST_USE;
 
@@ -59,21 +59,23 @@ struct err said_find(const char *dir, uint64_t index, struct buf *box) MUST_USE;
 
 /* One thing for the thread to do: a record, or (drain > 0) the outbox rows up to a number. */
 struct item {
-    struct item *next;
+    size_t size; /* of all of it, a multiple of ITEM_ALIGN: the next one stands behind */
     audit_done *done;
     void *ctx;
     int64_t drain;
     uint64_t index;
     bool failed; /* with the batch's drain error */
-    size_t n_leaf, n_box;
-    uint8_t at[]; /* leaf, box */
+    size_t n_leaf, n_box; /* the bytes of both follow */
 };
 
+#define ITEM_ALIGN 16
+
+/* Items one behind another: what goes through here for each call is copied once and costs no allocation. */
 struct queue {
-    struct item *first, **last;
-    size_t count, bytes;
-    bool urgent;      /* someone waits */
-    uint64_t since;   /* mono_ns when the first came in */
+    struct buf items;
+    size_t count;
+    bool urgent;    /* someone waits */
+    uint64_t since; /* mono_ns when the first came in */
 };
 
 struct audit {
@@ -89,6 +91,7 @@ struct audit {
     pthread_mutex_t lock; /* of queue and stopping */
     pthread_cond_t wake;
     struct queue queue;
+    struct buf spare; /* the room of the batch before */
     bool stopping;
     /* The thread's own from here on. */
     struct tlog *log;

@@ -7,56 +7,95 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define HEAD 12
 #define WAITING_MAX ((size_t)80 << 20)
 
+/*
+ * Fetched once, and contexts kept for each thread that uses them: a fetch costs more than hashing or sealing a short text, a context as
+ * much. What a context of the cipher remembers is the key of one box, which the key of all of them gives as well.
+ */
+struct tools {
+    EVP_MD_CTX *md;
+    EVP_CIPHER_CTX *cipher;
+};
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t of_thread;
+static bool can_keep;
 static EVP_MD *sha256;
 static EVP_CIPHER *aes;
+
+static void
+tools_free(void *ctx)
+{
+    struct tools *t = ctx;
+    EVP_MD_CTX_free(t->md);
+    EVP_CIPHER_CTX_free(t->cipher);
+    free(t);
+}
 
 static void
 fetch(void)
 {
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     aes = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+    can_keep = pthread_key_create(&of_thread, tools_free) == 0;
 }
 
-const EVP_MD *
-audit_sha256(void)
+static struct tools *
+tools_make(void)
 {
-    pthread_once(&once, fetch);
-    return sha256;
+    struct tools *t = can_keep ? calloc(1, sizeof *t) : NULL;
+    if (t == NULL)
+        return NULL;
+    t->md = EVP_MD_CTX_new();
+    t->cipher = EVP_CIPHER_CTX_new();
+    if (t->md && t->cipher && EVP_DigestInit_ex(t->md, sha256, NULL) && pthread_setspecific(of_thread, t) == 0)
+        return t;
+    tools_free(t);
+    return NULL;
 }
 
-static const EVP_CIPHER *
-audit_aes(void)
+/* Of this thread; NULL: libcrypto or memory fails, which every use of it reports. */
+static struct tools *
+tools(void)
 {
     pthread_once(&once, fetch);
-    return aes;
+    struct tools *t = can_keep ? pthread_getspecific(of_thread) : NULL;
+    return t ? t : tools_make();
+}
+
+bool
+audit_sha256(const struct bytes *parts, size_t n, uint8_t out[32])
+{
+    struct tools *t = tools();
+    bool ok = t && EVP_DigestInit_ex(t->md, NULL, NULL);
+    for (size_t i = 0; ok && i < n; i++)
+        ok = parts[i].n == 0 || EVP_DigestUpdate(t->md, parts[i].at, parts[i].n);
+    return ok && EVP_DigestFinal_ex(t->md, out, NULL);
 }
 
 /* Each box has a key of its own, SHA-256 over key and salt, both 32 bytes, so that no number of boxes can repeat a nonce under one key. */
 static bool
 box_key(const uint8_t key[32], const uint8_t salt[AUDIT_SALT], uint8_t out[32])
 {
-    uint8_t both[32 + AUDIT_SALT];
-    memcpy(both, key, 32);
-    memcpy(both + 32, salt, AUDIT_SALT);
-    bool ok = EVP_Digest(both, sizeof both, out, NULL, audit_sha256(), NULL) == 1;
-    bytes_wipe(both, sizeof both);
-    return ok;
+    const struct bytes both[] = {{key, 32}, {salt, AUDIT_SALT}};
+    return audit_sha256(both, 2, out);
 }
 
 static const uint8_t nonce[12];
 
 static bool
-encrypt(EVP_CIPHER_CTX *c, const uint8_t key[32], struct bytes plain, uint8_t *out)
+encrypt(const uint8_t key[32], struct bytes plain, uint8_t *out)
 {
     int n;
-    return c != NULL && EVP_EncryptInit_ex(c, audit_aes(), NULL, key, nonce) && EVP_EncryptUpdate(c, out, &n, plain.at, (int)plain.n) &&
+    struct tools *t = tools();
+    EVP_CIPHER_CTX *c = t ? t->cipher : NULL;
+    return c != NULL && EVP_EncryptInit_ex(c, aes, NULL, key, nonce) && EVP_EncryptUpdate(c, out, &n, plain.at, (int)plain.n) &&
            EVP_EncryptFinal_ex(c, out + n, &n) && EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, AUDIT_TAG, out + plain.n);
 }
 
@@ -68,21 +107,21 @@ audit_seal(const uint8_t key[32], const uint8_t salt[AUDIT_SALT], struct bytes p
     uint8_t *out = buf_room(box, plain.n + AUDIT_TAG);
     if (out == NULL)
         return err_make(E_MEMORY, "no memory for sealing what was said");
-    EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
-    bool ok = box_key(key, salt, own) && encrypt(c, own, plain, out);
-    EVP_CIPHER_CTX_free(c);
+    bool ok = box_key(key, salt, own) && encrypt(own, plain, out);
     bytes_wipe(own, sizeof own);
     box->n += plain.n + AUDIT_TAG;
     return ok ? err_ok() : err_make(E_CRYPTO, "sealing what was said failed");
 }
 
 static bool
-decrypt(EVP_CIPHER_CTX *c, const uint8_t key[32], struct bytes sealed, struct bytes tag, uint8_t *out)
+decrypt(const uint8_t key[32], struct bytes sealed, struct bytes tag, uint8_t *out)
 {
     int n;
     uint8_t copy[AUDIT_TAG];
+    struct tools *t = tools();
+    EVP_CIPHER_CTX *c = t ? t->cipher : NULL;
     memcpy(copy, tag.at, AUDIT_TAG);
-    return c != NULL && EVP_DecryptInit_ex(c, audit_aes(), NULL, key, nonce) && EVP_DecryptUpdate(c, out, &n, sealed.at, (int)sealed.n) &&
+    return c != NULL && EVP_DecryptInit_ex(c, aes, NULL, key, nonce) && EVP_DecryptUpdate(c, out, &n, sealed.at, (int)sealed.n) &&
            EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, AUDIT_TAG, copy) && EVP_DecryptFinal_ex(c, out + n, &n) > 0;
 }
 
@@ -96,9 +135,7 @@ audit_unseal(const uint8_t key[32], struct bytes box, struct buf *plain)
     uint8_t *out = buf_room(plain, sealed.n + 1);
     if (out == NULL)
         return err_make(E_MEMORY, "no memory for what was said");
-    EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
-    bool ok = box_key(key, box.at, own) && decrypt(c, own, sealed, tag, out);
-    EVP_CIPHER_CTX_free(c);
+    bool ok = box_key(key, box.at, own) && decrypt(own, sealed, tag, out);
     bytes_wipe(own, sizeof own);
     if (!ok)
         return err_make(E_TAMPERED, "what was said does not open: it was changed, lost in a power failure, or sealed with another key");
