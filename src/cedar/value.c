@@ -456,8 +456,9 @@ cedar_record_put(struct cedar_scratch *s, struct cedar_value *record, struct ced
     if (!ok || record == NULL || record->kind != VALUE_RECORD || v == NULL || v == record || v->depth >= CEDAR_MAX_DEPTH)
         return false;
     struct value_record *r = &record->record;
-    size_t at = field_place(r, key, &found);
-    if (found || !record_room(&s->a, r))
+    bool last = r->n == 0 || str_cmp(key, r->at[r->n - 1].key) > 0; /* who puts in order does not search */
+    size_t at = last ? r->n : field_place(r, key, &found);
+    if ((!last && found) || !record_room(&s->a, r))
         return false;
     struct cedar_str copy = copy_str(&s->a, key, &ok);
     if (!ok)

@@ -112,7 +112,7 @@ add(struct cedar_scratch *c, struct frame *f, const struct json *child, struct c
 static struct err
 json_value(struct cedar_scratch *c, const struct json *top, const struct json *schema, struct cedar_value **out)
 {
-    struct frame stack[INPUT_DEPTH];
+    UNINITIALIZED struct frame stack[INPUT_DEPTH];
     size_t depth = 1;
     struct err e = push(c, &stack[0], top, arguments_object(schema));
     while (!err_failed(e) && depth) {
@@ -151,7 +151,7 @@ json_value(struct cedar_scratch *c, const struct json *top, const struct json *s
     return e;
 }
 
-/* Members of a record, put one after another; a failure sticks. */
+/* Members of a record, put one after another, which is cheapest in the order of their names; a failure sticks. */
 struct putter {
     struct cedar_scratch *c;
     struct cedar_value *record;
@@ -175,8 +175,8 @@ static struct cedar_value *
 tool_record(struct cedar_scratch *c, const struct call *call)
 {
     struct putter p = {c, cedar_record(c), false};
-    put_str(&p, "effect", effect_names[tool_effect(call->tool)]);
     put(&p, "confirmed", cedar_bool(c, call->tool == NULL || call->tool->confirmed));
+    put_str(&p, "effect", effect_names[tool_effect(call->tool)]);
     put(&p, "leaves", cedar_bool(c, tool_leaves(call->tool)));
     return p.failed ? NULL : p.record;
 }
@@ -186,14 +186,14 @@ writ_record_value(struct cedar_scratch *c, const struct call *call)
 {
     const struct writ *w = call->writ;
     struct putter p = {c, cedar_record(c), false};
-    put_str(&p, "purpose", w->purpose);
-    put_str(&p, "purpose_source", purpose_source_names[w->source]);
-    put_str(&p, "purpose_by", purpose_by_names[w->by]);
-    put_str(&p, "template", w->task->id);
-    put_str(&p, "on_behalf_of", w->on_behalf_of);
-    put(&p, "depth", cedar_long(c, 0));
     put(&p, "calls", cedar_long(c, (int64_t)call->calls));
     put(&p, "confined", cedar_bool(c, w->confined));
+    put(&p, "depth", cedar_long(c, 0));
+    put_str(&p, "on_behalf_of", w->on_behalf_of);
+    put_str(&p, "purpose", w->purpose);
+    put_str(&p, "purpose_by", purpose_by_names[w->by]);
+    put_str(&p, "purpose_source", purpose_source_names[w->source]);
+    put_str(&p, "template", w->task->id);
     return p.failed ? NULL : p.record;
 }
 
@@ -212,7 +212,7 @@ seen_record(struct cedar_scratch *c, const struct call *call)
 static struct cedar_value *
 found_set(struct cedar_scratch *c, const struct call *call)
 {
-    struct cedar_value *list[FOUND_NAMES_MAX];
+    UNINITIALIZED struct cedar_value *list[FOUND_NAMES_MAX];
     size_t n = 0;
     for (const char *const *f = call->found; f && *f && n < FOUND_NAMES_MAX; f++)
         if ((list[n++] = cedar_string(c, cedar_text(*f))) == NULL)
@@ -265,16 +265,16 @@ request_context(const struct call *call, const struct pinned_extra *item, enum t
                 const struct cedar_value **out)
 {
     struct putter p = {c, cedar_record(c), false};
-    if (with_input)
+    if (with_input) {
+        put(&p, "found", found_set(c, call));
         TRY(put_input(&p, call, item));
+    }
+    put(&p, "now", cedar_datetime(c, call->now_ms));
+    put_str(&p, "proof", proof_strength_name(call->writ->instance->strength));
+    put(&p, "seen", seen_record(c, call));
+    put_str(&p, "tier", tier_names[tier]);
     put(&p, "tool", tool_record(c, call));
     put(&p, "writ", writ_record_value(c, call));
-    put(&p, "seen", seen_record(c, call));
-    if (with_input)
-        put(&p, "found", found_set(c, call));
-    put_str(&p, "tier", tier_names[tier]);
-    put_str(&p, "proof", proof_strength_name(call->writ->instance->strength));
-    put(&p, "now", cedar_datetime(c, call->now_ms));
     *out = p.record;
     return p.failed ? err_make(E_MEMORY, "no memory for the request of a decision") : err_ok();
 }
@@ -286,7 +286,9 @@ request_make(const struct call *call, const struct pinned_extra *item, enum tier
     const struct cedar_value *context = NULL;
     struct bytes name = item ? bytes_str(item->subject) : call->name;
     TRY(request_context(call, item, tier, with_input, scratch, &context));
-    snprintf(action, DECISION_ACTION_MAX, "%s/%.*s", call->destination->id, BYTES_CUT(name, 150));
+    size_t n = bytes_text(bytes_str(call->destination->id), action, DECISION_ACTION_MAX - 1);
+    action[n++] = '/';
+    bytes_text(bytes_sub(name, 0, 150), action + n, DECISION_ACTION_MAX - n);
     *out = (struct cedar_request){cedar_id("Agent", call->writ->agent->id), cedar_id("Action", action),
                                   cedar_id("Destination", call->destination->id), context};
     return err_ok();

@@ -128,18 +128,15 @@ decode(struct inspect_room *r, size_t max, uint8_t mark, size_t (*at)(struct byt
 
 /* ---------------------------------------------------------------------------------------------------------- base64 */
 
-/* 64: not of the alphabet; both alphabets at once. */
-static uint8_t
-digit(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return (uint8_t)(c - 'a' + 26);
-    if (c >= '0' && c <= '9')
-        return (uint8_t)(c - '0' + 52);
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : 64;
-}
+/* Their values and one more, both alphabets at once; 0: not of the alphabet. */
+static const uint8_t digits[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,  ['I'] = 9,  ['J'] = 10, ['K'] = 11,
+    ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22,
+    ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, ['g'] = 33,
+    ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44,
+    ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55,
+    ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['-'] = 63, ['/'] = 64, ['_'] = 64,
+};
 
 /* Bytes that no text has: one in eight, and it is no text. */
 static bool
@@ -163,7 +160,7 @@ take_run(struct inspect_room *r, size_t from, size_t to)
     origin(r, at, from, to - from, true);
     size_t n = 0;
     for (size_t i = from; i < to; i++) {
-        bits = bits << 6 | digit(r->view.at[i]);
+        bits = bits << 6 | (uint32_t)(digits[r->view.at[i]] - 1);
         have += 6;
         if (have >= 8) {
             have -= 8;
@@ -186,14 +183,14 @@ decode_base64(struct inspect_room *r, size_t max)
     start(r, max);
     for (size_t i = 0; i + RUN_LEAST <= view.n;) {
         size_t end = i + RUN_LEAST;
-        while (end > i && digit(view.at[end - 1]) < 64)
+        while (end > i && digits[view.at[end - 1]])
             end--;
         if (end > i) { /* view.at[end - 1] is none of the alphabet: a run can begin behind it */
             i = end;
             continue;
         }
         end = i + RUN_LEAST;
-        while (end < view.n && digit(view.at[end]) < 64)
+        while (end < view.n && digits[view.at[end]])
             end++;
         take_run(r, i, end);
         i = end + 1;
