@@ -117,6 +117,8 @@ void http_start(struct http_exchange *x, int status, const char *type, const str
 bool http_write(struct http_exchange *x, struct bytes part);
 void http_end(struct http_exchange *x);
 bool http_started(const struct http_exchange *x);
+/* http_push(x): what was written goes out now as far as the kernel takes it, and not at the end of the turn. No callback is made. */
+void http_push(struct http_exchange *x);
 /* http_cut(x): close the connection at once, whatever was sent; ends the exchange as aborted. For revocations. */
 void http_cut(struct http_exchange *x);
 /* http_pause(x, paused): stop or go on reading the request body. */

@@ -231,6 +231,12 @@ http_end(struct http_exchange *x)
 }
 
 void
+http_push(struct http_exchange *x)
+{
+    conn_flush(&x->sc->conn);
+}
+
+void
 http_cut(struct http_exchange *x)
 {
     server_close(x->sc, true);

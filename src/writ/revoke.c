@@ -270,6 +270,18 @@ keep_writ(struct writ *writ, void *ctx)
     return true;
 }
 
+/*
+ * Before any one is ended with all that belongs to it (its server's work, its record): the agents of all of them hear nothing more. The
+ * list changes on this thread only.
+ */
+static void
+hush(const struct writ *writ, const char *why)
+{
+    for (struct running *e = writ->effects; e; e = e->next)
+        if (e->hush && !e->stopping)
+            e->hush(e, why);
+}
+
 /* On the loop's thread: ask every effect that falls under the revocation to stop. */
 static void
 stop_effects(void *ctx)
@@ -281,6 +293,9 @@ stop_effects(void *ctx)
     pthread_mutex_lock(&w->lock);
     each_writ(w, keep_writ, &s);
     pthread_mutex_unlock(&w->lock);
+    for (size_t i = 0; i < s.n; i++)
+        if (selects(r->selector, target, s.list[i]))
+            hush(s.list[i], r->why);
     for (size_t i = 0; i < s.n; i++) {
         struct writ *writ = s.list[i];
         if (r->selector == BY_CALL || r->selector == BY_DESTINATION)

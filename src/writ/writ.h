@@ -151,6 +151,7 @@ struct running {
     char destination[65];
     int pid;               /* RUNNING_PROCESS */
     void (*stop)(struct running *e, const char *why);
+    void (*hush)(struct running *e, const char *why); /* NULL, or: its agent gets the last byte now; nothing ends yet, stop follows */
     struct revocation *by; /* being stopped by */
     bool stopping;
 };

@@ -2,7 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "gate/mcp/limit.h"
+
+_Static_assert(sizeof(struct down) <= MEM_BLOCK, "a request fits a block");
 
 #define BUSY_MS 1000    /* what a client is told to wait when nothing better is known */
 #define ASKED_MS 600000 /* a person may think so long about what the server asks */
@@ -10,11 +13,12 @@
 struct down *
 down_make(struct session *s, const struct down_face *face, void *face_ctx, struct arena *a, const struct rpc *rpc)
 {
-    struct down *d = calloc(1, sizeof *d);
+    struct down *d = mem_block();
     if (d == NULL) {
         arena_free(a);
         return NULL;
     }
+    memset(d, 0, sizeof *d);
     d->refs = 1;
     d->session = session_ref(s);
     d->face = face;
@@ -43,7 +47,7 @@ down_unref(struct down *d)
     inspect_carry_free(d->carry);
     arena_free(&d->arena);
     session_unref(d->session);
-    free(d);
+    mem_block_back(d);
 }
 
 void
@@ -61,7 +65,8 @@ down_finish(struct down *d, struct buf *message)
             buf_free(message);
             rpc_put_error(message, d->rpc.id->raw, RPC_INTERNAL, "the answer is too large", (struct bytes){NULL, 0});
         }
-        d->face->send(d, buf_bytes(message), true);
+        if (!d->hushed)
+            d->face->send(d, buf_bytes(message), true);
     } else {
         d->face->dropped(d);
     }

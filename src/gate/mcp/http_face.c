@@ -209,7 +209,15 @@ face_dropped(struct down *d)
         return; /* the exchange has ended already */
 }
 
-static const struct down_face http_face = {face_send, face_dropped};
+static void
+face_push(struct down *d)
+{
+    struct visit *v = d->face_ctx;
+    if (v)
+        http_push(v->x);
+}
+
+static const struct down_face http_face = {face_send, face_dropped, face_push};
 
 /* ----------------------------------------------------------------------------------------------------------- checks */
 

@@ -219,7 +219,7 @@ face_dropped(struct down *d)
     part_over(d->face_ctx, (struct bytes){NULL, 0});
 }
 
-static const struct down_face part_face = {face_send, face_dropped};
+static const struct down_face part_face = {face_send, face_dropped, NULL};
 
 void
 hub_ask(struct part *p, struct bytes text)

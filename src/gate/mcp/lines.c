@@ -49,7 +49,7 @@ face_dropped(struct down *d)
         free(l);
 }
 
-static const struct down_face lines_face = {face_send, face_dropped};
+static const struct down_face lines_face = {face_send, face_dropped, NULL};
 
 static bool
 push(struct session *s, struct bytes message)

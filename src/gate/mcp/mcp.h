@@ -107,6 +107,8 @@ struct down_face {
     void (*send)(struct down *d, struct bytes message, bool last);
     /* dropped: the request ended without a response, because the client left or cancelled it. */
     void (*dropped)(struct down *d);
+    /* push: what was sent goes out now, and not at the end of the turn. NULL where a face cannot. */
+    void (*push)(struct down *d);
 };
 
 struct session {
@@ -184,6 +186,7 @@ struct down {
     struct running running;
     unsigned stream;             /* http_face: the number of its stream of events, 0: it has none (yet) */
     bool answered, gone;         /* gone: the client left */
+    bool hushed;                 /* the client has its answer (of a revocation), the rest of its end is still to come */
     /* tools/call */
     char call[ENV_ID_MAX];
     struct snapshot *snapshot;

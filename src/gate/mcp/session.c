@@ -243,6 +243,23 @@ cut_down(struct running *r, const char *why)
     down_unref(d);
 }
 
+/* The same words as those of cut_down, sent at once; what else belongs to the end is done there. */
+static void
+hush_down(struct running *r, const char *why)
+{
+    struct down *d = (struct down *)((char *)r - offsetof(struct down, running));
+    if (d->answered || d->gone || d->hushed || d->face->push == NULL)
+        return;
+    struct buf b = buf_make(MESSAGE_MAX);
+    rpc_put_error(&b, d->rpc.id->raw, RPC_WRIT_ENDED, why, BYTES("{\"code\":\"writ_ended\"}"));
+    if (!b.failed) {
+        d->hushed = true;
+        d->face->send(d, buf_bytes(&b), true);
+        d->face->push(d);
+    }
+    buf_free(&b);
+}
+
 void
 session_go_on(struct down *d)
 {
@@ -277,8 +294,8 @@ session_take(struct session *s, struct down *d)
     }
     enlist(s, d);
     bool stream = bytes_is(d->rpc.method, "subscriptions/listen");
-    d->running = (struct running){.kind = stream ? RUNNING_STREAM : RUNNING_CALL, .stop = cut_down};
-    snprintf(d->running.destination, sizeof d->running.destination, "%s", s->destination);
+    d->running = (struct running){.kind = stream ? RUNNING_STREAM : RUNNING_CALL, .stop = cut_down, .hush = hush_down};
+    bytes_text(bytes_str(s->destination), d->running.destination, sizeof d->running.destination);
     if (stream || s->hub == NULL) /* what runs for a hub's request runs at its members */
         running_begin(s->gate->config.writs, s->writ, &d->running);
     down_ref(d);
