@@ -20,6 +20,8 @@ typedef void inspect_note(enum finding_level level, const char *file, int line, 
  * when nothing changed. Every problem goes to ${note}. E_ESTATE when a rule of the estate cannot be used; E_LIMIT; E_MEMORY. Takes 0.1 to 1 s of CPU.
  */
 struct err inspect_make(const struct inspection_settings *s, const struct inspect *old, inspect_note *note, void *ctx, struct inspect **out) MUST_USE;
+/* inspect_settle(): give back what only compiling needed (settle.c): memory of the heap and the compiler's code. Any thread. */
+void inspect_settle(void);
 /* inspect_check(estate, findings): inspect_make for its findings alone. */
 struct err inspect_check(const struct estate *e, struct findings *f) MUST_USE;
 struct inspect *inspect_ref(struct inspect *in);

@@ -349,21 +349,26 @@ post_close(struct ask *k)
     return err_ok();
 }
 
-static struct err
-post_reload(struct ask *k)
+static void
+reload_answer(struct err e, struct buf *findings, void *ctx)
 {
-    struct buf findings = buf_make(200000);
-    struct err e = serve_load(k->face->serve, &findings);
-    if (err_failed(e)) {
-        char text[ERR_TEXT_MAX];
-        snprintf(text, sizeof text, "%.60s\n%.240s", e.text, buf_text(&findings));
-        e = err_make(e.code, "%s", text);
-    } else {
+    struct ask *k = ctx;
+    k->e = err_failed(e) ? err_make(e.code, "%.60s\n%.240s", e.text, buf_text(findings)) : e;
+    if (!err_failed(e)) {
         json_open(&k->answer, '{');
         json_member_str(&k->answer, "estate", k->face->serve->snapshot->estate->version);
         json_close(&k->answer, '}');
     }
-    buf_free(&findings);
+    ask_answer_from_main(k);
+}
+
+static struct err
+post_reload(struct ask *k)
+{
+    k->refs++;
+    struct err e = serve_load_aside(k->face->serve, reload_answer, k);
+    if (err_failed(e))
+        k->refs--;
     return e;
 }
 
@@ -596,7 +601,7 @@ static const struct route_row {
     {"POST", "/v1/revoke", LATER, post_revoke},
     {"POST", "/v1/restore", LATER, post_restore},
     {"POST", "/v1/close", LATER | MAIN_ONLY, post_close},
-    {"POST", "/v1/reload", MAIN_ONLY, post_reload},
+    {"POST", "/v1/reload", LATER | MAIN_ONLY, post_reload},
     {"POST", "/v1/probe", LATER | MAIN_ONLY, post_probe},
     {"POST", "/v1/accept", MAIN_ONLY, post_accept},
     {"GET", "/v1/destinations/", PREFIX | MAIN_ONLY, get_destination},

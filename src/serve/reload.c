@@ -14,157 +14,49 @@ struct reload {
     bool watching[WATCHED];
     unsigned open;
     struct timer *settle;
+    bool loading, again;
+    char told[17]; /* the version that was last spoken of */
 };
 
-static void
-put_findings(const struct findings *f, struct buf *b)
-{
-    static const enum finding_level order[] = {FINDING_ERROR, FINDING_WARNING}; /* what is cut short at the end should be the warnings */
-    for (size_t level = 0; level < 2; level++)
-        for (size_t i = 0; i < f->n; i++) {
-            const struct finding *k = &f->list[i];
-            if (k->level == order[level])
-                buf_printf(b, "%s:%d: %s: %s\n", k->file, k->line, k->level == FINDING_ERROR ? "error" : "warning", k->text);
-        }
-}
-
-struct changes {
-    struct serve *serve;
-    struct err e; /* of the first record that failed: then the new estate is not put to use */
-};
-
-static void
-record_line(const char *text, void *ctx)
-{
-    struct changes *c = ctx;
-    if (err_failed(c->e))
-        return;
-    struct buf m = buf_make(2048);
-    json_member_str(&m, "change", text);
-    struct audit_event event = {.kind = AUDIT_PRIVILEGE, .members = buf_bytes(&m)};
-    c->e = audit_append(c->serve->audit, &event, false, NULL, NULL); /* the record of the load, behind it, waits for the disk for all of them */
-    buf_free(&m);
-}
-
-static struct err
-record_load(struct serve *s, const struct estate *estate, const char *state)
-{
-    struct buf m = buf_make(2048), digest = buf_make(80);
-    json_member_str(&m, "state", state);
-    if (estate) {
-        buf_hex(&digest, bytes_make(estate->digest, 32));
-        json_member_str(&m, "version", estate->version);
-        json_member_str(&m, "digest", buf_text(&digest));
-        json_member_int(&m, "agents", (int64_t)estate->n_agents);
-        json_member_int(&m, "policies", (int64_t)cedar_policies_count(estate->policies));
-    }
-    struct audit_event event = {.kind = AUDIT_ESTATE, .members = buf_bytes(&m)};
-    struct err e = serve_record(s, &event);
-    buf_free(&m);
-    buf_free(&digest);
-    return e;
-}
-
-static void
-put_to_use(struct serve *s, struct snapshot *snap, struct inspect *in)
-{
-    struct inspect *before = s->inspect;
-    s->inspect = in;
-    pthread_mutex_lock(&s->lock);
-    struct snapshot *old = s->snapshot;
-    s->snapshot = snap;
-    s->loaded_ms = s->env->now_ms(s->env);
-    s->reload_error[0] = 0;
-    pthread_mutex_unlock(&s->lock);
-    if (s->gate) {
-        alerts_use(s->alerts, snap->estate);
-        struct err listening = creds_use(s->creds, snap->estate);
-        if (err_failed(listening))
-            serve_say(s, "people cannot connect accounts: %s", listening.text);
-        gate_inspect(s->gate, in);
-        gate_use(s->gate, snap);
-    }
-    inspect_unref(before);
-    snapshot_unref(old);
-}
-
-/* What the running server cannot take over from a new estate. */
-static struct err
-same_house(const struct settings *a, const struct settings *b)
-{
-    bool same = strcmp(a->state_dir, b->state_dir) == 0 && strcmp(a->run_dir, b->run_dir) == 0 && strcmp(a->store_url, b->store_url) == 0 &&
-                strcmp(a->name, b->name) == 0;
-    return same ? err_ok()
-                : err_make(E_ESTATE, "name, state_dir, run_dir and store can only change with a restart (%s:%d)", b->place.file, b->place.line);
-}
-
-static void
-put_note(enum finding_level level, const char *file, int line, const char *text, void *ctx)
-{
-    buf_printf(ctx, "%s:%d: %s: %s\n", file, line, level == FINDING_ERROR ? "error" : "warning", text);
-}
-
-struct err
-serve_load(struct serve *s, struct buf *out)
-{
-    struct findings f = {0};
-    struct estate *estate = NULL;
-    struct snapshot *snap = NULL, *old = s->snapshot;
-    struct inspect *in = NULL;
-    struct err e = estate_load(s->env, s->options.estate_dir, decide_builtin(), &f, &estate);
-    put_findings(&f, out);
-    findings_free(&f);
-    if (!err_failed(e) && old && memcmp(old->estate->digest, estate->digest, 32) == 0) {
-        estate_unref(estate);
-        pthread_mutex_lock(&s->lock);
-        s->reload_error[0] = 0;
-        pthread_mutex_unlock(&s->lock);
-        if (s->gate)
-            gate_try_again(s->gate); /* touched, not changed: but a person has looked after it */
-        return err_ok();
-    }
-    if (!err_failed(e) && old)
-        e = same_house(&old->estate->settings, &estate->settings);
-    if (!err_failed(e))
-        e = snapshot_make(estate, &snap);
-    if (!err_failed(e))
-        e = inspect_make(&estate->inspection, s->inspect, put_note, out, &in);
-    if (!err_failed(e) && s->audit) {
-        struct changes c = {s, err_ok()};
-        if (old)
-            estate_diff(old->estate, estate, record_line, &c);
-        e = err_failed(c.e) ? c.e : record_load(s, estate, old ? "reloaded" : "loaded");
-    }
-    if (estate)
-        estate_unref(estate);
-    if (err_failed(e)) {
-        snapshot_unref(snap);
-        inspect_unref(in);
-        return e;
-    }
-    put_to_use(s, snap, in);
-    return err_ok();
-}
+static void reload_now(struct serve *s);
 
 /* A broken estate never replaces a good one, and the error is loud: on stderr, on record, in the status. */
 static void
-reload_now(struct serve *s)
+reloaded(struct err e, struct buf *findings, void *ctx)
 {
-    struct buf findings = buf_make(262144);
-    char before[17];
-    snprintf(before, sizeof before, "%s", s->snapshot->estate->version);
-    struct err e = serve_load(s, &findings);
+    struct serve *s = ctx;
+    struct reload *r = s->reload;
+    if (s->stopping || r == NULL)
+        return;
     if (err_failed(e)) {
         pthread_mutex_lock(&s->lock);
-        snprintf(s->reload_error, sizeof s->reload_error, "%s\n%.3500s", e.text, buf_text(&findings));
+        snprintf(s->reload_error, sizeof s->reload_error, "%s\n%.3500s", e.text, buf_text(findings));
         pthread_mutex_unlock(&s->lock);
-        fprintf(stderr, "writ: the changed estate was REFUSED, version %s stays in force: %s\n%s", before, e.text, buf_text(&findings));
-        struct err r = record_load(s, NULL, "refused");
-        (void)r;
-    } else if (strcmp(before, s->snapshot->estate->version) != 0) {
+        fprintf(stderr, "writ: the changed estate was REFUSED, version %s stays in force: %s\n%s", s->snapshot->estate->version, e.text,
+                buf_text(findings));
+        struct err recorded = load_record(s, NULL, "refused");
+        (void)recorded;
+    } else if (strcmp(r->told, s->snapshot->estate->version) != 0) {
         serve_say(s, "the estate was reloaded: version %s", s->snapshot->estate->version);
     }
-    buf_free(&findings);
+    snprintf(r->told, sizeof r->told, "%s", s->snapshot->estate->version);
+    r->loading = false;
+    if (r->again)
+        reload_now(s);
+}
+
+/* One at a time; what changes while it is loaded is looked at behind it. */
+static void
+reload_now(struct serve *s)
+{
+    struct reload *r = s->reload;
+    r->again = r->loading;
+    if (r->loading)
+        return;
+    struct err e = serve_load_aside(s, reloaded, s);
+    r->loading = !err_failed(e);
+    if (err_failed(e))
+        serve_say(s, "the estate was not looked at: %s", e.text);
 }
 
 static void
@@ -207,6 +99,7 @@ reload_watch(struct serve *s)
         r->events[i].data = r;
         r->watching[i] = uv_fs_event_start(&r->events[i], changed, path, 0) == 0; /* a folder that is not there is not watched */
     }
+    snprintf(r->told, sizeof r->told, "%s", s->snapshot->estate->version);
     s->reload = r;
     uv_signal_init(loop_uv(s->loop), &s->hangup);
     s->hangup.data = s;

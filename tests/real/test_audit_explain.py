@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 
 import pytest
@@ -558,6 +559,30 @@ def test_a_broken_estate_is_refused_loudly_and_the_good_one_stays(house):
         with speaking(house) as lines:
             assert text_of(lines.call("echo", text="still")) == "still"
     assert "refused" not in house.api("GET", "/v1/status")["estate"]
+
+
+def test_calls_go_on_while_rules_are_compiled(house):
+    """Compiling takes seconds of CPU; nobody waits for it but who asked."""
+    answered, said = threading.Event(), []
+
+    def reload():
+        try:
+            said.append(house.api("POST", "/v1/reload", {})["estate"])
+        finally:
+            answered.set()
+
+    with estate_as_it_was(house), speaking(house) as lines:
+        os.makedirs(os.path.join(house.estate, "inspection"), exist_ok=True)
+        house.put("inspection/many.toml", "".join(f"[[rules]]\nid = 'many-{i}'\nregex = 'q{i}[a-z]{{250}}'\n" for i in range(900)))
+        thread = threading.Thread(target=reload)
+        thread.start()
+        calls = 0
+        while not answered.is_set():
+            assert text_of(lines.call("echo", text="on")) == "on"
+            calls += 1
+        thread.join()
+        assert said == [house.api("GET", "/v1/status")["estate"]["version"]]
+        assert calls > 20
 
 
 def test_narrowing_holds_at_once_and_widening_not(house):
