@@ -12,6 +12,7 @@ struct reader {
     size_t at, nodes;
     int line;
     struct toml *root, *here; /* the table that key/value lines go to */
+    size_t began;             /* where the line or item at hand begins */
 };
 
 struct toml *
@@ -449,6 +450,7 @@ read_list(struct reader *r, struct toml *v, unsigned depth)
         if (peek(r) == ']')
             break;
         TRY(add(r, v, (struct bytes){NULL, 0}, &item));
+        item->key_at = r->at;
         TRY(read_value(r, item, depth + 1));
         TRY(skip_all(r));
         if (peek(r) == ',')
@@ -465,6 +467,7 @@ read_pair(struct reader *r, struct toml *table, unsigned depth)
 {
     struct bytes key;
     struct toml *at = table, *v;
+    size_t began = r->at;
     TRY(read_path(r, &at, BY_DOTTED, &key));
     if (peek(r) != '=')
         return WRONG(r, "expected '=' behind the key '%.*s'", BYTES_CUT(key, 60));
@@ -472,6 +475,7 @@ read_pair(struct reader *r, struct toml *table, unsigned depth)
     if ((v = member(at, key)) != NULL)
         return WRONG(r, "'%.*s' is defined already (line %d)", BYTES_CUT(key, 60), v->line);
     TRY(add(r, at, key, &v));
+    v->key_at = began;
     skip_blanks(r);
     return read_value(r, v, depth + 1);
 }
@@ -511,10 +515,8 @@ read_inline(struct reader *r, struct toml *v, unsigned depth)
 }
 
 static struct err
-read_value(struct reader *r, struct toml *v, unsigned depth)
+read_any(struct reader *r, struct toml *v, unsigned depth)
 {
-    if (depth > TOML_MAX_DEPTH)
-        return err_make(E_LIMIT, "nested deeper than %u levels", TOML_MAX_DEPTH);
     switch (peek(r)) {
     case '"':
     case '\'':
@@ -530,6 +532,17 @@ read_value(struct reader *r, struct toml *v, unsigned depth)
 }
 
 static struct err
+read_value(struct reader *r, struct toml *v, unsigned depth)
+{
+    if (depth > TOML_MAX_DEPTH)
+        return err_make(E_LIMIT, "nested deeper than %u levels", TOML_MAX_DEPTH);
+    v->at = r->at;
+    TRY(read_any(r, v, depth));
+    v->end = r->at;
+    return err_ok();
+}
+
+static struct err
 open_table(struct reader *r, struct toml *at, struct bytes key)
 {
     struct toml *t = member(at, key);
@@ -541,6 +554,7 @@ open_table(struct reader *r, struct toml *at, struct bytes key)
     }
     t->how = BY_HEADER;
     t->line = r->line;
+    t->key_at = t->at = r->began;
     r->here = t;
     return err_ok();
 }
@@ -559,6 +573,7 @@ open_item(struct reader *r, struct toml *at, struct bytes key)
     TRY(add(r, list, (struct bytes){NULL, 0}, &item));
     item->type = TOML_TABLE;
     item->how = BY_HEADER;
+    item->key_at = item->at = r->began;
     r->here = item;
     return err_ok();
 }
@@ -584,8 +599,10 @@ read_document(struct reader *r)
         TRY(skip_all(r));
         if (r->at == r->text.n)
             return err_ok();
+        r->began = r->at;
         TRY(peek(r) == '[' ? read_header(r) : read_pair(r, r->here, 0));
         TRY(end_of_line(r));
+        r->here->end = r->at;
     }
 }
 

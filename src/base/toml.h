@@ -24,6 +24,7 @@ struct toml {
     struct bytes text; /* TOML_TEXT: its value; a zero stands behind it */
     struct bytes key;  /* member of a table */
     int line;          /* from 1 */
+    size_t key_at, at, end; /* offsets of its key, and of the value; of a table with a header: from there to behind its last line */
     size_t count;      /* children */
     struct toml *child, *last, *next;
     unsigned char how; /* the reader's own: how a table came to be */

@@ -192,11 +192,11 @@ void answer_put(struct buf *b, const struct json *answer);
 void log_line(struct buf *b, const struct json *record, bool colour);
 
 /* The commands. */
-struct err cmd_init(struct cli *c), cmd_check(struct cli *c), cmd_serve(struct cli *c), cmd_run(struct cli *c), cmd_mcp(struct cli *c),
-    cmd_close(struct cli *c), cmd_revoke(struct cli *c), cmd_restore(struct cli *c), cmd_explain(struct cli *c), cmd_status(struct cli *c),
-    cmd_writs(struct cli *c), cmd_agent(struct cli *c), cmd_destination_list(struct cli *c), cmd_destination_show(struct cli *c),
-    cmd_pin(struct cli *c), cmd_propose(struct cli *c), cmd_seal(struct cli *c), cmd_secrets(struct cli *c), cmd_forget(struct cli *c),
-    cmd_connect(struct cli *c), cmd_disconnect(struct cli *c), cmd_accounts(struct cli *c), cmd_client_key(struct cli *c),
+struct err cmd_init(struct cli *c), cmd_adopt(struct cli *c), cmd_check(struct cli *c), cmd_serve(struct cli *c), cmd_run(struct cli *c),
+    cmd_mcp(struct cli *c), cmd_close(struct cli *c), cmd_revoke(struct cli *c), cmd_restore(struct cli *c), cmd_explain(struct cli *c),
+    cmd_status(struct cli *c), cmd_writs(struct cli *c), cmd_agent(struct cli *c), cmd_destination_list(struct cli *c),
+    cmd_destination_show(struct cli *c), cmd_pin(struct cli *c), cmd_propose(struct cli *c), cmd_seal(struct cli *c), cmd_secrets(struct cli *c),
+    cmd_forget(struct cli *c), cmd_connect(struct cli *c), cmd_disconnect(struct cli *c), cmd_accounts(struct cli *c), cmd_client_key(struct cli *c),
     cmd_alert_list(struct cli *c), cmd_alert_test(struct cli *c), cmd_alert_seal(struct cli *c), cmd_log(struct cli *c),
     cmd_log_verify(struct cli *c), cmd_help(struct cli *c), cmd_version(struct cli *c), cmd_policy_check(struct cli *c),
     cmd_policy_test(struct cli *c), cmd_policy_eval(struct cli *c), cmd_policy_format(struct cli *c), cmd_policy_eject(struct cli *c),

@@ -1,6 +1,7 @@
 /*
  * The hidden command "server UID GID -- COMMAND [ARG]…": the last moments of a destination's server before it becomes itself. Started
- * by the gate; "-" for UID means to stay who we are. It dies with its parent and can gain nothing.
+ * by the gate; "-" for UID means to stay who we are. It dies with its parent and can gain nothing. Its environment comes with a "+" before
+ * each name, so that nothing in it works on this program while it is still root.
  */
 #include "cli/cli.h"
 
@@ -69,6 +70,16 @@ make_small(void)
     return err_ok();
 }
 
+static void
+unmark_environment(void)
+{
+    size_t n = 0;
+    for (char **e = environ; *e; e++)
+        if ((*e)[0] == '+')
+            environ[n++] = *e + 1;
+    environ[n] = NULL;
+}
+
 static struct err
 start(int argc, char **argv, pid_t parent)
 {
@@ -77,6 +88,7 @@ start(int argc, char **argv, pid_t parent)
     TRY(become(argv[2], argv[3]));
     TRY(die_with(parent));
     TRY(make_small());
+    unmark_environment();
     execvp(argv[5], argv + 5);
     return err_system("cannot start %.200s", argv[5]);
 }

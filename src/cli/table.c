@@ -53,6 +53,20 @@ static const struct option mcp_options[] = {
     END,
 };
 
+static const struct option adopt_options[] = {
+    {"dry-run", NULL, "show what would be done, and do nothing", false},
+    {"yes", NULL, "do it without asking; you have read what --dry-run shows", false},
+    {"enforce", NULL, "enforce from the first call, instead of observing for 14 days", false},
+    {"no-start", NULL, "start no server: destinations are declared and secrets sealed; files stay as they are until the destinations are pinned",
+     false},
+    {"undo", NULL, "put the files back as they were, byte for byte", false},
+    {"entries", NULL, "with --undo, of a file that was changed since: put back only the entries that go through Writ", false},
+    {"user", "USER", "whose clients these are; otherwise who ran sudo", false},
+    {"home", "DIR", "their home folder; otherwise as the system has it", false},
+    {"state-dir", "DIR", "of a new estate: where the server keeps its store, log and keys; otherwise /var/lib/writ, or writ-state beside it", false},
+    END,
+};
+
 static const struct option close_options[] = {
     {"why", "TEXT", "the reason, for the record", false},
     END,
@@ -199,6 +213,25 @@ const struct command commands[] = {
      COMMON_JSON,
      {"writ init estate --files-root /srv/docs", "writ init /etc/writ --state-dir /var/lib/writ --run-dir /run/writ"},
      cmd_init},
+    {"adopt",
+     "[FILE]…",
+     "put Writ between your MCP clients and their servers",
+     "Reads the configurations of the clients that you have (Claude Desktop and Code, Cursor, VS Code, Windsurf, Cline, Gemini CLI, Codex, Zed, "
+     "opencode, Copilot CLI, "
+     "Amazon Q, Kiro and more; or the FILEs), and shows what would become of each entry. After your yes it declares each server as a destination and "
+     "each client as "
+     "an agent of yours, seals the secrets that stand in env, args and headers, starts each server once to pin what it offers, and changes the "
+     "entries to go "
+     "through `writ mcp`. All else in the files stays as it is, and a sealed backup is kept.\n\n"
+     "Run it as yourself with sudo: the clients and servers go on as you, while Writ belongs to root. What is adopted is observed for 14 days: "
+     "refusals are "
+     "recorded and not enforced. An entry that cannot be adopted is left as it is and named with its line and what to do; exit code 1 then. It can "
+     "be run again at "
+     "any time.",
+     adopt_options,
+     COMMON_ALL,
+     {"writ adopt --dry-run", "writ adopt --user ana .cursor/mcp.json", "writ adopt --undo"},
+     cmd_adopt},
     {"check",
      "[DIR]",
      "read the whole estate and report every problem",

@@ -363,7 +363,7 @@ read_tasks(struct loader *l, const struct field *f, const struct yaml *y, const 
         *(const struct task ***)to = list;
 }
 
-/* user_find(l, y, path, uid): the user of this host with that name. */
+/* user_find(l, y, path, uid): the user of this host with that name, or id in quotes: in a container users have no names. */
 static const char *
 user_find(struct loader *l, const struct yaml *y, const char *path, int *uid)
 {
@@ -373,6 +373,11 @@ user_find(struct loader *l, const struct yaml *y, const char *path, int *uid)
     if (name == NULL)
         return NULL;
     int failed = getpwnam_r(name, &entry, text, sizeof text, &found);
+    uint64_t number;
+    if (found == NULL && bytes_u64(bytes_str(name), &number) && number < INT32_MAX) {
+        *uid = (int)number;
+        return name;
+    }
     if (found == NULL) {
         refuse(l, y, path, failed ? "the user '%s' cannot be looked up on this host" : "this host has no user '%s'; create it or name another", name);
         return NULL;

@@ -128,17 +128,24 @@ check_other_agents(struct loader *l, const struct claim_note *n)
     }
 }
 
+static int
+uid_of(const char *user)
+{
+    char text[16384];
+    struct passwd entry, *found = NULL;
+    uint64_t number;
+    if (getpwnam_r(user, &entry, text, sizeof text, &found) == 0 && found)
+        return (int)found->pw_uid;
+    return bytes_u64(bytes_str(user), &number) && number < INT32_MAX ? (int)number : -1;
+}
+
 /* A server under an agent's own user: the agent can read its memory, and with it the secrets it was given (law 5). */
 static void
 check_servers(struct loader *l, const struct claim_note *n)
 {
     for (size_t i = 0; i < l->estate->n_destinations; i++) {
         const struct destination *d = &l->estate->destinations[i];
-        char text[16384];
-        struct passwd entry, *found = NULL;
-        if (d->user == NULL || getpwnam_r(d->user, &entry, text, sizeof text, &found) != 0 || found == NULL)
-            continue;
-        if ((int)found->pw_uid == n->claim->uid)
+        if (d->user && uid_of(d->user) == n->claim->uid)
             finding_add(l, FINDING_WARNING, n->agent->place.file, n->line, n->column,
                         "proves: the destination '%s' (%s) runs as the same user '%s'; the agent can take its secrets (law 5)", d->id, d->place.file,
                         d->user);

@@ -104,7 +104,7 @@ check_until(struct loader *l, const struct yaml *y, const char *path, const char
     if (!date_parse(bytes_str(until), &last) || !date_parse(bytes_str(l->today), &today))
         return;
     if (last < today)
-        refuse(l, y, path, "%s is over; remove the entry, so that refusals are enforced again", until);
+        warn(l, y, path, "%s is over: refusals are enforced again; remove the entry", until);
     else if (last > today + OBSERVE_DAYS_MAX)
         refuse(l, y, path, "%s is more than %d days ahead; observe mode ends soon or it is no test", until, OBSERVE_DAYS_MAX);
 }

@@ -79,7 +79,7 @@ struct err keys_sign_client(struct keys *k, struct bytes name, struct bytes dest
 /* keys_client_key(k, name, destination, a, jwk): its public half as a JWK with alg, kid and use, to be registered there. */
 struct err keys_client_key(struct keys *k, struct bytes name, struct bytes destination, struct arena *a, struct bytes *jwk) MUST_USE;
 
-/* keys_derive(k, label, out): 32 bytes derived (HKDF-SHA256) for a fixed table of labels ("log-payload"); others are refused. */
+/* keys_derive(k, label, out): 32 bytes derived (HKDF-SHA256) for a fixed table of labels ("log-payload", "adopt-backup"); others are refused. */
 struct err keys_derive(struct keys *k, const char *label, uint8_t out[32]) MUST_USE;
 
 #endif

@@ -307,7 +307,7 @@ signer_sign_token(struct signer *s, const struct bytes *field, struct buf *answe
 struct err
 signer_derive(struct signer *s, const struct bytes *field, struct buf *answer)
 {
-    static const char *const labels[] = {"log-payload"};
+    static const char *const labels[] = {"log-payload", "adopt-backup"};
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
         if (!bytes_is(field[0], labels[i]))
             continue;

@@ -608,6 +608,8 @@ static const struct route_row {
     {"POST", "/v1/secrets", ANY, post_secret},
     {"GET", "/v1/secrets", ANY, get_secrets},
     {"DELETE", "/v1/secrets/", PREFIX, delete_secret},
+    {"POST", "/v1/backup-key", ANY, post_backup_key},
+    {"POST", "/v1/adopted", ANY, post_adopted},
     {"GET", "/v1/client-keys/", PREFIX, get_client_key},
     {"POST", "/v1/connect", LATER | MAIN_ONLY | OWN, post_connect},
     {"POST", "/v1/disconnect", LATER | MAIN_ONLY | OWN, post_disconnect},

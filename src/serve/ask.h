@@ -31,4 +31,8 @@ struct err post_alerts_test(struct ask *k) MUST_USE;
 /* admin_accounts.c */
 struct err get_client_key(struct ask *k) MUST_USE;
 
+/* admin_adopt.c: what `writ adopt` asks for. */
+struct err post_backup_key(struct ask *k) MUST_USE;
+struct err post_adopted(struct ask *k) MUST_USE;
+
 #endif

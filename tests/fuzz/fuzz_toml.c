@@ -5,12 +5,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static size_t whole;
+
 static size_t
 check_node(const struct toml *t, unsigned depth)
 {
     size_t nodes = 1, children = 0;
     const struct toml *last = NULL;
     if (depth > 2 * TOML_MAX_DEPTH + 4 || t->line < 1)
+        abort();
+    if (t->end && (t->key_at > t->at || t->at > t->end || t->end > whole))
         abort();
     if (t->type == TOML_TEXT && (t->text.at[t->text.n] != 0 || !bytes_utf8(t->text)))
         abort();
@@ -31,6 +35,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena a = {0};
     struct toml *t = NULL;
     int line = 0;
+    whole = size;
     struct err e = toml_parse(&a, bytes_make(data, size), &t, &line);
     if (err_failed(e) && (line < 1 || e.text[0] == 0))
         abort();

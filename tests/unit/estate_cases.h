@@ -75,7 +75,7 @@ static const struct {
     {"writ.yaml",
      "name: t\nstate_dir: /var/lib/writ\nrun_dir: /run/writ\nmaster: { credential: writ }\nobserve:\n  - { agent: bot, until: 2026-11-22 }"
      "\n",
-     "writ.yaml:6: observe.until: 2026-11-22 is over; remove the entry, so that refusals are enforced again"},
+     "warning: writ.yaml:6: observe.until: 2026-11-22 is over: refusals are enforced again; remove the entry"},
     {"writ.yaml",
      "name: t\nstate_dir: /var/lib/writ\nrun_dir: /run/writ\nmaster: { credential: writ }\nobserve:\n  - { agent: bot, until: 2027-02-22 }"
      "\n",

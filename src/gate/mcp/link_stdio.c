@@ -282,23 +282,53 @@ cut(struct running *r, const char *why)
 
 /* ---------------------------------------------------------------------------------------------------------- start */
 
+/*
+ * Every name has a mark before it until the child has become the server's user (cmd_server.c): what a variable such as LD_PRELOAD does, it
+ * does to the server and not to us.
+ */
+#define MARK "+"
+
 static void
 secret_env(struct link *l, const struct secret_use *use, struct buf *env)
 {
-    buf_printf(env, "%s=", use->env);
+    buf_printf(env, MARK "%s=", use->env);
     buf_put(env, creds_value(l->account, (size_t)(use - l->destination->secrets)));
     buf_putc(env, 0);
+}
+
+/* One of its own takes the place of what every server gets. */
+static bool
+declares(const struct destination *d, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char **e = d->env; e && *e; e++)
+        if (strncmp(*e, name, n) == 0 && (*e)[n] == '=')
+            return true;
+    for (size_t i = 0; i < d->n_secrets; i++)
+        if (d->secrets[i].env && strcmp(d->secrets[i].env, name) == 0)
+            return true;
+    return false;
+}
+
+static void
+usual(const struct destination *d, const char *name, const char *value, struct buf *env)
+{
+    if (value && value[0] && !declares(d, name))
+        buf_printf(env, MARK "%s=%s%c", name, value, 0);
 }
 
 static void
 plain_env(const struct destination *d, const struct passwd *user, struct buf *env)
 {
     const char *path = getenv("PATH");
-    buf_printf(env, "PATH=%s%c", path ? path : "/usr/local/bin:/usr/bin:/bin", 0);
-    buf_printf(env, "HOME=%s%c", user && user->pw_dir ? user->pw_dir : "/nonexistent", 0);
-    buf_printf(env, "LANG=C.UTF-8%c", 0);
+    usual(d, "PATH", path ? path : "/usr/local/bin:/usr/bin:/bin", env);
+    usual(d, "HOME", user && user->pw_dir ? user->pw_dir : "/nonexistent", env);
+    usual(d, "USER", user ? user->pw_name : NULL, env);
+    usual(d, "LOGNAME", user ? user->pw_name : NULL, env);
+    usual(d, "SHELL", user ? user->pw_shell : NULL, env);
+    usual(d, "LANG", "C.UTF-8", env);
     for (const char **e = d->env; e && *e; e++)
-        buf_printf(env, "%s%c", *e, 0);
+        buf_printf(env, MARK "%s%c", *e, 0);
 }
 
 #define ENV_MAX 128

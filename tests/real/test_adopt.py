@@ -1,0 +1,425 @@
+"""`writ adopt` on a machine as people have it: configurations of six clients, servers from npm and PyPI that start, planted secrets, one broken file.
+
+What worked before works after, undo restores byte for byte, and no secret that was found shows anywhere. Then attacks on the command itself.
+"""
+import copy
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+
+import pytest
+
+from house import DEADLINE, FILES_SERVER, IS_ROOT, MODULES, NODE, STRANGER, WRIT, House, UnixConnection, free_port, script
+
+pytestmark = pytest.mark.skipif(not IS_ROOT, reason="adopt needs root, and a person who is not")
+PERSON = 64020
+AS_PERSON = {"user": PERSON, "group": PERSON, "extra_groups": []}
+EVERYTHING = os.path.join(MODULES, "@modelcontextprotocol/server-everything/dist/index.js")
+PUBLISHED = os.path.join(MODULES, "@modelcontextprotocol/server-{}/dist/index.js")
+
+# Made up, of the forms that rules know; none opens anything.
+SECRETS = {
+    "github": "ghp_" + "Zq3vT8mK1xW6bN4yR7cJ2hL9pD5sF0gA8eUi",
+    "slack": "xoxb-" + "170843265981-1708432659817-Kd8sPq2LmX4vRt6yBn0cWz3h",
+    "brave": "BSA" + "kq7Hn2kLpV9xTz4mWc8rYb1sDf6",
+    "postgres": "pw" + "7Xk2mQz9Lr4T",
+    "everything": "sk-proj-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0hJ3lO6rU9x",
+    "http": "eh_" + "5tGb8nJm2kLp0qWsXcVf",
+    "flag": "fl4g" + "Kd83Lq0ZpV72xTm",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared_modules():
+    if not os.path.exists(FILES_SERVER):
+        pytest.skip("the servers from npm are not installed (scripts/setup.sh node)")
+
+
+def python_for_all():
+    """A Python that has the servers from PyPI and that another user can run, or None."""
+    try:
+        subprocess.run([sys.executable, "-c", "import mcp_server_git, mcp_server_time"], check=True, cwd="/", timeout=DEADLINE, capture_output=True, **AS_PERSON)
+        return sys.executable
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+class Home:
+    """A home folder of a person, an estate beside it that is still to be made, and the command."""
+
+    def __init__(self):
+        self.top = os.path.realpath(tempfile.mkdtemp(prefix="writ-adopt-"))
+        os.chmod(self.top, 0o755)
+        self.home, self.estate, self.state, self.run = (os.path.join(self.top, n) for n in ("home", "estate", "writ-state", "writ-run"))
+        os.mkdir(self.home, 0o750)
+        os.chown(self.home, PERSON, PERSON)
+        self.said = ""
+        self.house = None
+
+    def put(self, path, text, mode=0o600):
+        path = os.path.join(self.home, path)
+        self.folder(os.path.dirname(path))
+        with open(path, "w" if isinstance(text, str) else "wb") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        os.chown(path, PERSON, PERSON)
+        return path
+
+    def folder(self, path):
+        if not os.path.isdir(path):
+            self.folder(os.path.dirname(path))
+            os.mkdir(path)
+            os.chown(path, PERSON, PERSON)
+
+    def read(self, path):
+        with open(os.path.join(self.home, path), "rb") as f:
+            return f.read()
+
+    def command(self, *args):
+        return [WRIT, "adopt", "--user", str(PERSON), "--home", self.home, "--estate", self.estate, *args]
+
+    def adopt(self, *args, code=0, env=None, **popen):
+        r = subprocess.run(self.command(*args), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=4 * DEADLINE, env={**os.environ, **(env or {})},
+                           **popen)
+        self.said += r.stdout + r.stderr
+        assert r.returncode == code, f"{args}: {r.returncode}\n{r.stdout}\n{r.stderr}"
+        return r.stdout + r.stderr
+
+    def adopt_json(self, *args, code=0):
+        out = self.adopt(*args, "--json", code=code)
+        return json.loads(out[out.index("{"):])
+
+    def tree(self):
+        """Everything below home: path → bytes, mode, owner."""
+        found = {}
+        for folder, _, names in os.walk(self.home):
+            for n in names:
+                path = os.path.join(folder, n)
+                st = os.lstat(path)
+                found[path] = (open(path, "rb").read(), st.st_mode, st.st_uid, st.st_gid)
+        return found
+
+    def serve(self):
+        self.house = House.__new__(House)
+        self.house.__dict__.update(top=self.top, estate=self.estate, state=self.state, run=self.run, process=None, log=os.path.join(self.top, "serve.log"))
+        self.house.start()
+        return self.house
+
+    def close(self):
+        if self.house:
+            self.house.stop()
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+@pytest.fixture()
+def home():
+    h = Home()
+    yield h
+    h.close()
+
+
+def without_comments(text):
+    """JSON as editors take it, for a client of ours: comments and last commas out."""
+    text = re.sub(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', lambda m: m.group(1) or "", text, flags=re.S)
+    return json.loads(re.sub(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', lambda m: m.group(1) or "", text, flags=re.S))
+
+
+def node_entry(path, *args, **more):
+    return {"command": NODE, "args": [path, *args], **more}
+
+
+# --------------------------------------------------------------------------------------------------------- a real machine
+
+
+class Machine:
+    """Six clients, fourteen entries where the Python servers can run, and a server over HTTP that asks for a header."""
+
+    def __init__(self):
+        self.h = h = Home()
+        self.docs, self.notes, self.work = (os.path.join(h.home, n) for n in ("docs", "notes", "work"))
+        self.port = free_port()
+        self.python = python_for_all()
+        self.configurations()
+        self.fill()
+        self.http = subprocess.Popen([NODE, EVERYTHING, "streamableHttp"], env={**os.environ, "PORT": str(self.port)}, stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **AS_PERSON)
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            try:
+                UnixConnection  # noqa: B018
+                import socket
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+
+    def configurations(self):
+        h = self.h
+        h.put(".cursor/mcp.json", """// what I use every day
+{
+  "mcpServers": {
+    "docs": %s, /* my documents */
+    "notes": %s,
+    "github": {
+      "command": "%s",
+      "args": ["%s"],
+      "env": {
+        "GITHUB_PERSONAL_ACCESS_TOKEN": "%s" // to be moved some day
+      },
+      "disabled": false,
+    },
+  },
+}
+""" % (json.dumps(node_entry(FILES_SERVER, self.docs)), json.dumps(node_entry(FILES_SERVER, self.notes)), NODE, PUBLISHED.format("github"), SECRETS["github"]))
+        claude = {"numStartups": 7, "mcpServers": {"thinking": node_entry(PUBLISHED.format("sequential-thinking"))},
+                  "projects": {self.work: {"allowedTools": [], "mcpServers": {
+                      "memory": node_entry(PUBLISHED.format("memory"), "--access-token", SECRETS["flag"], env={"MEMORY_FILE_PATH": os.path.join(self.work, "memory.jsonl")})}}}}
+        if self.python:
+            claude["projects"][self.work]["mcpServers"]["git"] = {"type": "stdio", "command": self.python, "args": ["-m", "mcp_server_git", "--repository", self.work]}
+        h.put(".claude.json", json.dumps(claude, indent=4))
+        vscode = {"inputs": [], "servers": {
+            "sqlite": {"type": "stdio", **node_entry(os.path.join(MODULES, "mcp-sqlite/mcp-sqlite-server.js"), os.path.join(self.work, "shop.db"))},
+            "remote everything": {"type": "http", "url": f"http://127.0.0.1:{self.port}/mcp", "headers": {"X-Api-Key": SECRETS["http"], "Accept": "*/*"}}}}
+        if self.python:
+            vscode["servers"]["time"] = {"type": "stdio", "command": self.python, "args": ["-m", "mcp_server_time", "--local-timezone", "UTC"]}
+        h.put(".config/Code/User/mcp.json", json.dumps(vscode, indent="\t"))
+        h.put(".codex/config.toml", f"""model = "gpt-x" # the default
+
+[mcp_servers.everything] # all of it
+command = "{NODE}"
+args = [
+    "{EVERYTHING}", # stdio
+]
+startup_timeout_sec = 20
+
+[mcp_servers.everything.env]
+OPENAI_API_KEY = "{SECRETS["everything"]}"
+LOG_LEVEL = 'info'
+
+# not ours
+[mcp_servers.postgres]
+command = "{NODE}"
+args = ["{PUBLISHED.format("postgres")}", "postgresql://shop:{SECRETS["postgres"]}@127.0.0.1:1/shop"]
+
+[tui]
+theme = "dark"
+""")
+        h.put(".gemini/settings.json", json.dumps({"theme": "x", "mcpServers": {
+            "slack": node_entry(PUBLISHED.format("slack"), env={"SLACK_BOT_TOKEN": SECRETS["slack"], "SLACK_TEAM_ID": "T0123456"}, trust=True),
+            "brave": node_entry(PUBLISHED.format("brave-search"), env={"BRAVE_API_KEY": SECRETS["brave"]}),
+            "off": node_entry(FILES_SERVER, self.docs, disabled=True)}}, indent=2))
+        h.put(".config/Claude/claude_desktop_config.json", '{ "mcpServers": {\n  "x": { "command": "npx" "args": [] }\n} }\n')
+
+    def fill(self):
+        """As the person has left it; before each round again, since calls change it."""
+        for folder in (self.docs, self.notes, self.work):
+            shutil.rmtree(folder, ignore_errors=True)
+        for n in range(20):
+            self.h.put(f"docs/page-{n}.txt", f"page {n}\n" * (n + 1))
+        self.h.put("notes/todo.md", "- one\n- two\n")
+        self.h.put("work/README", "a project\n")
+        if self.python:
+            for args in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "-qm", "first"]):
+                subprocess.run(["git", *args], cwd=self.work, check=True, env={"PATH": os.environ["PATH"], "HOME": self.h.home}, **AS_PERSON)
+
+    def servers(self):
+        """What the clients would start, read from their files as they are now."""
+        h = self.h
+        found = dict(without_comments(h.read(".cursor/mcp.json").decode())["mcpServers"])
+        claude = json.loads(h.read(".claude.json"))
+        found |= claude["mcpServers"] | {k: {"cwd": self.work, **v} for k, v in claude["projects"][self.work]["mcpServers"].items()}
+        found |= json.loads(h.read(".config/Code/User/mcp.json"))["servers"]
+        found |= tomllib.loads(h.read(".codex/config.toml").decode())["mcp_servers"]
+        found |= json.loads(h.read(".gemini/settings.json"))["mcpServers"]
+        return {k: v for k, v in found.items() if not v.get("disabled")}
+
+    def calls(self):
+        """Two hundred, over all servers that answer without a network."""
+        page = lambda n: os.path.join(self.docs, f"page-{n}.txt")
+        list_ = [["docs", "list_allowed_directories", {}], ["docs", "list_directory", {"path": self.docs}], ["docs", "directory_tree", {"path": self.docs}]]
+        list_ += [["docs", "read_text_file", {"path": page(n)}] for n in range(20)]
+        list_ += [["docs", "read_text_file", {"path": page(n), "head": 1}] for n in range(20)]
+        list_ += [["docs", "get_file_info", {"path": page(n)}] for n in range(20)]
+        list_ += [["docs", "read_multiple_files", {"paths": [page(n), page(n + 1)]}] for n in range(10)]
+        list_ += [["docs", "search_files", {"path": self.docs, "pattern": f"page-{n}*"}] for n in range(10)]
+        list_ += [["docs", "read_text_file", {"path": "/etc/shadow"}], ["docs", "read_text_file", {"path": self.docs + "/none"}]]
+        list_ += [["notes", "write_file", {"path": f"{self.notes}/n{n}.md", "content": f"note {n}\n"}] for n in range(10)]
+        list_ += [["notes", "edit_file", {"path": f"{self.notes}/n{n}.md", "edits": [{"oldText": "note", "newText": "Note"}]}] for n in range(5)]
+        list_ += [["notes", "create_directory", {"path": self.notes + "/sub"}], ["notes", "move_file", {"source": self.notes + "/n0.md", "destination": self.notes + "/sub/n0.md"}],
+                  ["notes", "list_directory", {"path": self.notes}], ["notes", "read_text_file", {"path": self.notes + "/sub/n0.md"}]]
+        for n in range(6):
+            list_ += [["memory", "create_entities", {"entities": [{"name": f"e{n}", "entityType": "t", "observations": ["seen"]}]}],
+                      ["memory", "add_observations", {"observations": [{"entityName": f"e{n}", "contents": [f"o{n}"]}]}], ["memory", "search_nodes", {"query": f"o{n}"}]]
+        list_ += [["memory", "create_relations", {"relations": [{"from": "e0", "to": "e1", "relationType": "knows"}]}], ["memory", "read_graph", {}],
+                  ["memory", "delete_entities", {"entityNames": ["e5"]}], ["memory", "open_nodes", {"names": ["e0"]}]]
+        list_ += [["thinking", "sequentialthinking", {"thought": f"step {n}", "nextThoughtNeeded": n < 10, "thoughtNumber": n, "totalThoughts": 10}] for n in range(1, 11)]
+        for name in ("everything", "remote everything"):
+            list_ += [[name, "echo", {"message": f"hello {n}"}] for n in range(12)]
+            list_ += [[name, "get-sum", {"a": n, "b": 2}] for n in range(8)]
+            list_ += [[name, "get-tiny-image", {}], [name, "get-structured-content", {"location": "Chicago"}], [name, "no-such-tool", {}]]
+        list_ += [["sqlite", "query", {"sql": "CREATE TABLE IF NOT EXISTS goods (id INTEGER PRIMARY KEY, name TEXT)"}]]
+        list_ += [["sqlite", "create_record", {"table": "goods", "data": {"name": f"thing {n}"}}] for n in range(8)]
+        list_ += [["sqlite", "read_records", {"table": "goods", "conditions": {"id": n}}] for n in range(1, 9)]
+        list_ += [["sqlite", "list_tables", {}], ["sqlite", "get_table_schema", {"tableName": "goods"}], ["sqlite", "query", {"sql": "SELECT nonsense"}]]
+        list_ += [["postgres", "query", {"sql": "SELECT 1"}]]
+        if self.python:
+            list_ += [["git", "git_status", {"repo_path": self.work}], ["git", "git_log", {"repo_path": self.work, "max_count": 1}],
+                      ["git", "git_branch", {"repo_path": self.work, "branch_type": "local"}], ["time", "convert_time", {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"}]]
+        return list_
+
+    def plan(self, servers, calls, **more):
+        path = os.path.join(self.h.top, "plan.json")
+        with open(path, "w") as f:
+            json.dump({"servers": servers, "calls": calls, **more}, f)
+        os.chmod(path, 0o644)
+        return path
+
+    def client(self, plan, **popen):
+        env = {"PATH": os.environ["PATH"], "HOME": self.h.home, "USER": str(PERSON)}
+        return subprocess.Popen([NODE, script("everyday.mjs"), plan], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=open(os.path.join(self.h.top, "client.err"), "ab"), env=env, cwd=self.h.home, text=True, **AS_PERSON, **popen)
+
+    def round(self):
+        self.fill()
+        p = self.client(self.plan(self.servers(), self.calls()))
+        out, _ = p.communicate(timeout=6 * DEADLINE)
+        assert p.returncode == 0, open(os.path.join(self.h.top, "client.err")).read()
+        return json.loads(out)
+
+    def close(self):
+        self.http.kill()
+        self.http.wait()
+        self.h.close()
+
+
+def steady(value):
+    """Without what a second run of the same call on the same server changes, too."""
+    text = json.dumps(value, sort_keys=True)
+    text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?", "TIME", text)
+    text = re.sub(r"\b[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d GMT", "TIME", text)
+    text = re.sub(r"\b(commit|Commit:?) '?[0-9a-f]{40}'?", "COMMIT", text)
+    return json.loads(text)
+
+
+def everything_readable(*roots):
+    for root in roots:
+        for folder, _, names in os.walk(root):
+            for n in names:
+                path = os.path.join(folder, n)
+                if os.path.isfile(path) and not os.path.islink(path):
+                    with open(path, "rb") as f:
+                        yield path, f.read()
+
+
+def processes():
+    """pid → parent, command line and environment."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            parent = int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
+            found[int(pid)] = (parent, open(f"/proc/{pid}/cmdline", "rb").read(), open(f"/proc/{pid}/environ", "rb").read())
+        except OSError:
+            continue
+    return found
+
+
+def test_what_worked_before_works_after_and_undo_restores_byte_for_byte():
+    m = Machine()
+    try:
+        h = m.h
+        before = m.round()
+        m.fill()
+        as_it_was = h.tree()
+
+        # Looking changes nothing.
+        h.adopt("--dry-run", code=1)
+        assert h.tree() == as_it_was and not os.path.exists(h.estate)
+        said = h.adopt("--yes", code=1)  # 1: one file is broken, and named
+        assert "claude_desktop_config.json" in said and "line 2: expected ',' or '}'" in said
+        result = h.adopt_json("--dry-run", code=1)
+        entries = {e["name"]: e for f in result["files"] for e in f["entries"]}
+        changed = m.servers()
+        assert set(changed) == set(before["tools"])
+        for name, s in changed.items():
+            assert s["command"] == WRIT and s["args"][0] == "mcp" and not {"env", "url", "headers"} & set(s), (name, s)
+            assert entries[name]["state"] == "left" and "through Writ already" in entries[name]["problem"]
+        assert entries["off"]["problem"] == "is switched off"
+
+        # Everything else in the files stays: comments, order, what the client keeps there.
+        cursor, codex = h.read(".cursor/mcp.json").decode(), h.read(".codex/config.toml").decode()
+        assert cursor.startswith("// what I use every day\n") and "/* my documents */" in cursor and '"disabled": false' in cursor
+        assert codex.startswith('model = "gpt-x" # the default\n') and "# not ours\n" in codex and codex.endswith('[tui]\ntheme = "dark"\n')
+        assert "startup_timeout_sec = 20" in codex and json.loads(h.read(".claude.json"))["numStartups"] == 7
+
+        # Once more: nothing is left to do.
+        tree = h.tree()
+        assert "goes through Writ already" in h.adopt("--yes", code=1) and h.tree() == tree
+
+        # The same calls through Writ give the same.
+        house = h.serve()
+        after = m.round()
+        assert list(after["tools"]) == list(before["tools"])
+        for name, tools in before["tools"].items():
+            by_name = lambda list_: sorted(list_, key=lambda t: t["name"]) if isinstance(list_, list) else list_
+            assert by_name(after["tools"][name]) == by_name(tools), name
+        calls = m.calls()
+        assert len(calls) >= 200
+        different = [(c, b, a) for c, b, a in zip(calls, before["results"], after["results"]) if steady(a) != steady(b)]
+        assert all(c[1] == "no-such-tool" for c, _, _ in different), "\n".join(f"{c}\n  {b}\n  {a}" for c, b, a in different[:5])
+
+        # What policies would have said is on record, with the day on which that ends.
+        decisions = [r["leaf"] for r in house.records(kind="decision") if r["leaf"].get("tool")]
+        assert {d["decision"] for d in decisions if d["tool"] != "no-such-tool"} == {"allow"}
+        assert any(d.get("observed") == "would_ask" for d in decisions)
+        status = house.api("GET", "/v1/status")
+        assert {o["agent"] for o in status["observe"]} == {"cursor", "claude-code", "vscode", "codex", "gemini-cli"} and len({o["until"] for o in status["observe"]}) == 1
+        exposed = {x["secret"] for r in house.records(kind="privilege") for x in r["leaf"].get("exposed", [])}
+        assert len(exposed) == len(SECRETS) and "github-personal-access-token" in exposed
+
+        # While clients are connected: no secret in any file, output or process but the servers' own.
+        p = m.client(m.plan(m.servers(), [["docs", "list_allowed_directories", {}]], hold=True))
+        assert p.stdout.readline()
+        seen = processes()
+        serve = house.process.pid
+
+        def is_server(pid):
+            while pid in seen:
+                if seen[pid][0] == serve:
+                    return b"keys" not in seen[pid][1].split(b"\0")[1:2]
+                pid = seen[pid][0]
+            return False
+
+        started = [pid for pid in seen if is_server(pid)]
+        assert len(started) >= 9
+        for command in (["log", "--limit", "5000"], ["status"], ["destination", "list"], ["destination", "secrets"], ["agent"], ["explain", "cursor"]):
+            for extra in ([], ["--json"]):
+                r = subprocess.run([WRIT, *command, *extra, "--estate", h.estate], capture_output=True, text=True, timeout=DEADLINE)
+                h.said += r.stdout + r.stderr
+        places = [(f"process {pid}: {c[1]!r}", c[1] + c[2]) for pid, c in seen.items() if pid not in started and pid != m.http.pid]
+        places += [("output", h.said.encode()), ("the client's", open(os.path.join(h.top, "client.err"), "rb").read()), ("results", json.dumps(after).encode())]
+        places += list(everything_readable(h.estate, h.state, h.run, h.home)) + [("serve.log", open(house.log, "rb").read())]
+        for where, text in places:
+            for name, secret in SECRETS.items():
+                assert secret.encode() not in text, (name, where)
+                assert secret[:12].encode() not in text, (name, where)
+        p.stdin.write("\n")
+        p.stdin.close()
+        p.wait(DEADLINE)
+        p.stdout.close()
+
+        # And back.
+        m.fill()
+        h.adopt("--undo")
+        assert h.tree() == as_it_was
+        assert "nothing to undo" in h.adopt("--undo")
+        assert {r["leaf"].get("change") for r in house.records(kind="privilege")} >= {"adopted", "adoption undone"}
+    finally:
+        m.close()
