@@ -25,7 +25,7 @@ static const struct form {
     {"pin", NULL, "{state} {destination}: {item}[ {name}] {change}[ from {from}][ (seen by {agent}, {writ})]"},
     {"finding", "token", "{event} in {direction}[ {agent}][ {destination}]: {writ} is revoked"},
     {"finding", NULL, "{action} in {direction}[ {method}][ {destination}]: {what}[; incomplete: {incomplete}][ ({call}, {writ})]"},
-    {"refusal", NULL, "{what}[ {agent}][ {destination}]: {why}[; {count} times by now][ (call {call})][ ({writ})]"},
+    {"refusal", NULL, "{what}[ {agent}][ of user {uid}][ {destination}]: {why}[; {count} times by now][ (call {call})][ ({writ})]"},
     {"server", NULL, "{event}[ {destination}][ version {version}][ pid {pid}][ exit {exit}][ signal {signal}][ ({writ})]"},
 };
 

@@ -15,7 +15,7 @@ struct consent {
     struct creds *creds;
     struct estate *estate;
     const struct destination *destination;
-    char id[ENV_ID_MAX], state[ENV_ID_MAX], ticket[ENV_ID_MAX];
+    char id[ENV_ID_MAX], pass[ENV_ID_MAX], state[ENV_ID_MAX], ticket[ENV_ID_MAX];
     char person[65], by[65], scope[SCOPE_MAX];
     struct secret verifier;
     struct plan *plan;
@@ -267,21 +267,47 @@ registered(struct err e, void *ctx)
         refuse(k, k->x, e);
 }
 
+/* What it is for, before anything leaves this host: a link that somebody was sent says who asks. The way on is good for this showing only. */
+static struct err
+show(struct consent *k, struct http_exchange *x)
+{
+    char go_on[2 * ENV_ID_MAX + 16];
+    TRY(env_id(k->creds->config.env, "go", k->pass));
+    snprintf(go_on, sizeof go_on, "/connect/%s/%s", k->id, k->pass);
+    page_ask(x, &(struct consent_shown){.destination = k->destination->id,
+                                        .person = k->person,
+                                        .by = k->by,
+                                        .resource = k->plan->resource,
+                                        .issuer = k->plan->as.issuer,
+                                        .scope = k->scope,
+                                        .go = go_on});
+    return err_ok();
+}
+
 void
-consent_go(struct creds *c, struct bytes id, struct http_exchange *x)
+consent_open(struct creds *c, struct bytes path, struct http_exchange *x)
 {
     struct consent *k = c->consents;
+    struct bytes id = bytes_split(&path, '/');
     while (k && !bytes_is(id, k->id))
         k = k->next;
-    if (k == NULL || k->returned || k->ends_ms <= now_ms(c)) {
-        page(x, 404, "This link is no longer good", "It was used, or ten minutes have passed. Ask for a new one: writ destination connect");
+    bool known = k && !k->returned && k->ends_ms > now_ms(c) && (path.n == 0 || (k->pass[0] && bytes_same_secret(path, bytes_str(k->pass))));
+    if (!known) {
+        page_refused(c, x, 404, "This link is no longer good",
+                     "It was used, or ten minutes have passed. Ask for a new one: writ destination connect");
         return;
     }
     struct err e = k->registering ? err_make(E_BUSY, "this link is open already") : check_browser(k, x);
+    if (!err_failed(e) && path.n == 0) {
+        e = show(k, x);
+        if (!err_failed(e))
+            return;
+    }
     if (err_failed(e)) {
         refuse(k, x, e);
         return;
     }
+    k->pass[0] = 0;
     k->x = x;
     http_exchange_set(x, k);
     e = go(k, true);
@@ -447,7 +473,8 @@ consent_back(struct creds *c, struct bytes query, struct http_exchange *x)
     while (k && !(readable && state.n && k->state[0] && bytes_same_secret(state, bytes_str(k->state))))
         k = k->next;
     if (k == NULL || k->returned || k->ends_ms <= now_ms(c)) {
-        page(x, 400, "This answer belongs to no open link", "It was used, or ten minutes have passed. Ask for a new one: writ destination connect");
+        page_refused(c, x, 400, "This answer belongs to no open link",
+                     "It was used, or ten minutes have passed. Ask for a new one: writ destination connect");
         return;
     }
     k->returned = true; /* whatever comes of it: once */

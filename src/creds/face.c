@@ -1,49 +1,35 @@
 /* The listener that people's browsers come to: the link that begins a consent, the return, and the document that says who Writ is. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "creds/inner.h"
 
-static void
-put_escaped(struct buf *b, const char *text)
-{
-    for (const char *c = text; *c; c++)
-        switch (*c) {
-        case '<':
-            buf_puts(b, "&lt;");
-            break;
-        case '>':
-            buf_puts(b, "&gt;");
-            break;
-        case '&':
-            buf_puts(b, "&amp;");
-            break;
-        case '"':
-            buf_puts(b, "&quot;");
-            break;
-        default:
-            buf_putc(b, (uint8_t)*c);
-        }
-}
-
+/*
+ * page_refused: nobody's consent goes on; that somebody tried is on record with their user id. Of many, only those that double their number:
+ * anyone on this host can ask.
+ */
 void
-page(struct http_exchange *x, int status, const char *title, const char *text)
+page_refused(struct creds *c, struct http_exchange *x, int status, const char *title, const char *text)
 {
-    static const struct http_header safe[] = {
-        {{(const uint8_t *)"Content-Security-Policy", 23}, {(const uint8_t *)"default-src 'none'; frame-ancestors 'none'", 42}},
-        {{(const uint8_t *)"Cache-Control", 13}, {(const uint8_t *)"no-store", 8}},
-        {{(const uint8_t *)"Referrer-Policy", 15}, {(const uint8_t *)"no-referrer", 11}},
-        {{(const uint8_t *)"X-Content-Type-Options", 22}, {(const uint8_t *)"nosniff", 7}}};
-    struct buf b = buf_make(8192);
-    buf_puts(&b, "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>");
-    put_escaped(&b, title);
-    buf_puts(&b, "</title><h1>");
-    put_escaped(&b, title);
-    buf_puts(&b, "</h1><p>");
-    put_escaped(&b, text);
-    buf_puts(&b, "</p></html>\n");
-    http_respond(x, status, "text/html; charset=utf-8", safe, 4, buf_bytes(&b));
-    buf_free(&b);
+    const struct net_peer *p = http_exchange_request(x)->peer;
+    struct tcp_ends ends = {.local_v4 = p->local_v4, .remote_v4 = p->remote_v4, .local_port = p->local_port, .remote_port = p->remote_port};
+    struct buf m = buf_make(2048);
+    int uid;
+    unsigned n = c->turned_away == UINT_MAX ? UINT_MAX : ++c->turned_away;
+    if (n <= 8 || (n & (n - 1)) == 0) {
+        json_member_str(&m, "what", "consent");
+        if (!err_failed(tcp_peer_uid_at(0, &ends, &uid)))
+            json_member_int(&m, "uid", uid);
+        json_member_str(&m, "why", title);
+        if (n > 1)
+            json_member_int(&m, "count", n);
+        struct audit_event event = {.kind = AUDIT_REFUSAL, .members = buf_bytes(&m)};
+        struct err e = audit_append(c->config.audit, &event, false, NULL, NULL);
+        (void)e; /* nothing was let through */
+    }
+    buf_free(&m);
+    page(x, status, title, text);
 }
 
 /* A page elsewhere whose name was made to point here has another Host. */
@@ -90,11 +76,13 @@ handle(struct http_exchange *x, const struct http_request *r, struct http_on *on
     on->on_ended = ended;
     on->on_complete = complete;
     if (!host_ok(c, r))
-        page(x, 403, "Not here", "This address is for another name.");
+        page_refused(c, x, 403, "Not here", "This address is for another name.");
     else if (!bytes_is(r->method, "GET"))
         page(x, 405, "Not like this", "There is nothing to be sent here.");
     else if (bytes_starts(r->path, BYTES("/connect/")))
-        consent_go(c, bytes_sub(r->path, sizeof connect - 1, SIZE_MAX), x);
+        consent_open(c, bytes_sub(r->path, sizeof connect - 1, SIZE_MAX), x);
+    else if (bytes_is(r->path, "/style.css"))
+        page_style(x);
     else if (bytes_is(r->path, "/callback"))
         consent_back(c, r->query, x);
     else if (bytes_is(r->path, "/client.json") && (c->estate->settings.connect.url || c->estate->settings.connect.client_metadata))

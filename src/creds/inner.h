@@ -8,7 +8,7 @@
  *   discover.c  who gives tokens for a server: RFC 9728, RFC 8414, OpenID discovery
  *   client.c    who Writ is there: declared, metadata document, registered
  *   token.c     the token endpoint
- *   consent.c   a person's way to the authorization server and back; face.c the listener they come back to
+ *   consent.c   a person's way to the authorization server and back; face.c the listener they come back to; pages.c what they see
  *   kept.c      what is kept of a person's account: facts in the store, the refresh token sealed by the signer
  *   parse_*.c   readers of outside bytes; door.c which addresses may be reached; fetch.c a bounded HTTP request
  */
@@ -316,11 +316,22 @@ void consents_sweep(struct creds *c, bool all);
 void connects_cancel(struct creds *c);
 struct err face_use(struct creds *c) MUST_USE;
 void face_close(struct creds *c);
-/* consent_go(c, id, x): the person followed the link. consent_back: they came back. consent_left(k): their browser went away meanwhile. */
+/*
+ * consent_open(c, path, x): the person followed the link (ID: they are shown what it is for), and went on from there (ID/PASS: they are sent to
+ * sign in). consent_back: they came back. consent_left(k): their browser went away meanwhile.
+ */
 void consent_left(struct consent *k);
-void consent_go(struct creds *c, struct bytes id, struct http_exchange *x);
+void consent_open(struct creds *c, struct bytes path, struct http_exchange *x);
 void consent_back(struct creds *c, struct bytes query, struct http_exchange *x);
+
+/* pages.c, face.c: what a browser is shown. */
+struct consent_shown {
+    const char *destination, *person, *by, *resource, *issuer, *scope, *go; /* go: the address behind the button */
+};
 void page(struct http_exchange *x, int status, const char *title, const char *text);
+void page_refused(struct creds *c, struct http_exchange *x, int status, const char *title, const char *text);
+void page_ask(struct http_exchange *x, const struct consent_shown *s);
+void page_style(struct http_exchange *x);
 
 struct creds {
     struct creds_config config;
@@ -335,6 +346,7 @@ struct creds {
     struct consent *consents;
     struct connecting *connecting;
     size_t n_consents;
+    unsigned turned_away; /* requests of browsers that belong to no consent */
     struct http_server *face;
     char face_at[64];
     struct timer *sweep;

@@ -24,9 +24,13 @@ class Browser:
             return e.code, e.geturl(), e.read().decode(errors="replace")
 
     def through(self, url):
-        """Open a link and submit each form that comes, until a page has none."""
+        """Open a link, go on where a page of Writ asks, and submit each form that comes, until a page has none."""
         status, at, text = self.get(url)
         for _ in range(PAGES_MAX):
+            asks = re.search(r'<a class="go" href="([^"]*)"', text)
+            if status == 200 and asks:
+                status, at, text = self.get(urllib.parse.urljoin(at, html.unescape(asks.group(1))))
+                continue
             form = re.search(r"<form[^>]*>.*?</form>", text, re.S)
             if status >= 400 or not form:
                 return status, at, text
