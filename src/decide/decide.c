@@ -275,12 +275,13 @@ decide(const struct snapshot *s, const struct call *call, struct cedar_scratch *
 {
     struct place where = {NULL, 0};
     struct cedar_answer answer;
-    d->observed = false;
+    d->observed = d->ungranted = false;
     d->n_policies = 0;
     d->edit[0] = 0;
     d->tier = call_tier(call, d->tier_why);
     struct err e = granted(s, call, a, &where);
     if (err_failed(e)) {
+        d->ungranted = true;
         refuse(d, e, &where, "grant");
         return;
     }

@@ -57,6 +57,7 @@ struct decision {
     size_t n_policies;
     char reason[256]; /* a sentence for a person */
     char edit[256];   /* when the answer is no: the one thing to edit, "tasks/pay.yaml:12 (grant)" */
+    bool ungranted;   /* no grant covers it: a wider task would */
     bool observed;    /* the refusal was only recorded (observe): would_deny, would_ask */
     enum outcome would;
 };

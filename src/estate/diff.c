@@ -331,6 +331,7 @@ settings_facts(struct facts *f, const struct settings *s)
     fact(f, "settings", "store", "%s", s->store_url);
     fact(f, "settings", "master", "%s", or_none(s->master.name));
     fact(f, "settings", "log_window", "%llu ms", (unsigned long long)s->log_window_ms);
+    fact(f, "settings", "authorization.servers", "%s", list_text(f, s->authorization.servers));
     fact(f, "settings", "builtin_policies", "%s", s->builtin_policies ? "yes" : "no");
 }
 

@@ -89,6 +89,7 @@ struct tool {
     const struct json *schema; /* its inputSchema, or NULL */
     uint8_t digest[32];        /* SHA-256 of the canonical form of ${pin}, every member included */
     bool held;                 /* pinned with findings that nobody accepted: it cannot be used */
+    const char *unmarkable;    /* why no client of 2026-07-28 may use it (x-mcp-header), or NULL */
     bool changed;              /* it was accepted in another form since its effect was stated: unconfirmed */
     const char *proposed;      /* nobody has confirmed what is stated, which rests on this; NULL: somebody has */
     const char **outsiders;    /* parts of its result that outsiders wrote (packs.h), NULL-terminated; NULL: as the destination's integrity */
@@ -291,6 +292,11 @@ struct webhook { /* alerts/NAME.yaml: where alerts go */
     struct place place;
 };
 
+struct authorization_settings { /* what the HTTP face says of itself (RFC 9728); nothing is declared: zeros */
+    const char **servers; /* issuers, NULL-terminated */
+    const char *documentation;
+};
+
 struct settings { /* writ.yaml */
     const char *name;      /* of this installation; log origin "writ.<name>" */
     const char *state_dir; /* store, log, keys; absolute */
@@ -300,6 +306,7 @@ struct settings { /* writ.yaml */
     uint64_t log_window_ms;
     bool builtin_policies; /* default true */
     struct connect_settings connect;
+    struct authorization_settings authorization;
     struct place place;
 };
 

@@ -52,7 +52,7 @@ struct table {
 };
 
 extern const struct table table_settings, table_master, table_person, table_agent, table_claim, table_destination, table_server, table_limits,
-    table_tool_limits, table_use_limits, table_tool, table_sink, table_secret, table_vault, table_kubernetes, table_oauth, table_connect, table_task,
+    table_tool_limits, table_use_limits, table_tool, table_sink, table_secret, table_vault, table_kubernetes, table_oauth, table_connect, table_authorization, table_task,
     table_condition, table_any_tool, table_observe, table_inspection, table_found, table_class, table_pack, table_known_by, table_pack_tool,
     table_webhook;
 extern const struct table *const all_tables[]; /* ends with NULL */
@@ -79,7 +79,7 @@ const struct json *json_of(struct loader *l, const struct yaml *y);
 /* What the keys that code reads are put into. */
 struct settings_file {
     struct settings settings;
-    const struct yaml *master, *observe, *connect;
+    const struct yaml *authorization, *master, *observe, *connect;
 };
 struct master_file {
     const char *credential, *file;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "estate/pin.h"
+#include "estate/schema.h"
 #include "estate/subjects.h"
 
 #define PIN_VERSION 2
@@ -240,6 +241,17 @@ unaccepted(struct loader *l, const struct json *pin, enum item_kind kind, struct
     return held;
 }
 
+/* As MCP says, and never in silence. */
+static void
+check_marks(struct loader *l, struct tool *t, const char *file)
+{
+    char why[160];
+    if (schema_marks_ok(t->schema, why, sizeof why))
+        return;
+    t->unmarkable = keep(l, bytes_str(why));
+    finding_add(l, FINDING_WARNING, file, 1, 0, "the tool '%s' is not there for MCP 2026-07-28, neither listed nor called: %s", t->name, why);
+}
+
 static void
 set_tool(struct loader *l, struct destination *d, struct tool *t, const struct json *item, const char *file)
 {
@@ -249,6 +261,7 @@ set_tool(struct loader *l, struct destination *d, struct tool *t, const struct j
     t->place = (struct place){file, 1};
     t->held = unaccepted(l, d->pin, ITEM_TOOL, name, item, file);
     t->changed = listed(json_get(d->pin, "unconfirmed"), "", name);
+    check_marks(l, t, file);
     if (err_failed(item_digest(item, t->digest)))
         l->memory = true;
 }

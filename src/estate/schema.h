@@ -63,6 +63,9 @@ void policies_validate(struct loader *l, const struct cedar_policies *set, const
 /* policies_validate_builtin: the same for the built-in ones; no warnings: that one of them has nothing to do in an estate is no mistake of anybody's. */
 void policies_validate_builtin(struct loader *l, const struct cedar_policies *set, const struct cedar_schema *schema);
 
+/* schema_marks_ok(schema, why, room): may a client of 2026-07-28 use a tool with these x-mcp-header annotations? ${why}: which one it may not. */
+bool schema_marks_ok(const struct json *schema, char *why, size_t room);
+
 /* schema_argument(schema, name, n): is ${name} a declared top-level argument, or may undeclared ones be given? ${n} may be NULL. */
 bool schema_argument(const struct json *schema, struct bytes name, struct nearest *n);
 /* schema_argument_fits(schema, name, value): would the argument's own schema take this value? E_ARGUMENTS says why not. */

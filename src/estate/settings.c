@@ -41,6 +41,24 @@ read_connect(struct loader *l, const struct yaml *y, struct connect_settings *c)
         refuse(l, yaml_get(y, "client_metadata"), "connect.client_metadata", "expected an https address");
 }
 
+/* An issuer is an https URL without query or fragment (RFC 8414 §2). */
+static void
+read_authorization(struct loader *l, const struct yaml *y, struct authorization_settings *a)
+{
+    fields_read(l, &table_authorization, y, "authorization", a);
+    for (const char **s = a->servers; s && *s; s++) {
+        const char *fault = url_fault(bytes_str(*s));
+        if (fault == NULL && strchr(*s, '?'))
+            fault = "must have no query";
+        if (fault)
+            refuse(l, yaml_get(y, "servers"), "authorization.servers", "'%.100s' %s", *s, fault);
+    }
+    if (a->servers && a->servers[0] == NULL)
+        refuse(l, yaml_get(y, "servers"), "authorization.servers", "is empty; leave out authorization when there is none");
+    if (a->documentation && url_fault(bytes_str(a->documentation)))
+        refuse(l, yaml_get(y, "documentation"), "authorization.documentation", "%s", url_fault(bytes_str(a->documentation)));
+}
+
 static void
 set_store(struct loader *l, const struct yaml *top, struct settings *s)
 {
@@ -63,6 +81,8 @@ load_settings(struct loader *l)
         read_master(l, s.master, &s.settings.master);
     if (s.connect)
         read_connect(l, s.connect, &s.settings.connect);
+    if (s.authorization)
+        read_authorization(l, s.authorization, &s.settings.authorization);
     if (s.settings.log_window_ms > 10000)
         refuse(l, yaml_get(top, "log_window"), "log_window", "at most 10s: a crash loses what is not written yet");
     if (s.settings.state_dir && s.settings.run_dir && strcmp(s.settings.state_dir, s.settings.run_dir) == 0)

@@ -25,6 +25,7 @@ static const struct field settings[] = {
     {"builtin_policies", FIELD_BOOL, AT(settings_file, settings.builtin_policies), 0, NULL, "true",
      "use the built-in policies beside those in policies/"},
     {"connect", FIELD_MAP, AT(settings_file, connect), 0, NULL, NULL, "where people's browsers come back from an authorization server"},
+    {"authorization", FIELD_MAP, AT(settings_file, authorization), 0, NULL, NULL, "where tokens for the HTTP face are given, for its metadata"},
     {"observe", FIELD_LIST, AT(settings_file, observe), 0, NULL, NULL, "what is only observed: refusals are recorded and not enforced"},
     END};
 const struct table table_settings = {"writ.yaml", settings};
@@ -43,6 +44,12 @@ static const struct field connecting[] = {
      "https address of a client id metadata document; default: URL/client.json when url is set"},
     END};
 const struct table table_connect = {"writ.yaml: connect", connecting};
+
+static const struct field authorizing[] = {
+    {"servers", FIELD_TEXTS, AT(authorization_settings, servers), FIELD_REQUIRED, NULL, NULL, "issuers of authorization servers, as https://…"},
+    {"documentation", FIELD_TEXT, AT(authorization_settings, documentation), 0, NULL, NULL, "page for people who write clients"},
+    END};
+const struct table table_authorization = {"writ.yaml: authorization", authorizing};
 
 static const struct field observe[] = {{"agent", FIELD_NAME, AT(observe_file, agent), 0, NULL, NULL, "the agent that is observed"},
                                        {"destination", FIELD_NAME, AT(observe_file, destination), 0, NULL, NULL, "the destination that is observed"},
@@ -352,7 +359,7 @@ static const struct field webhook[] = {
 const struct table table_webhook = {"alerts/NAME.yaml", webhook};
 
 const struct table *const all_tables[] = {
-    &table_settings, &table_master,      &table_connect,     &table_observe,    &table_person, &table_agent,
+    &table_settings, &table_master,      &table_connect,     &table_authorization, &table_observe,    &table_person, &table_agent,
     &table_claim,    &table_destination, &table_server,      &table_secret,     &table_vault,  &table_kubernetes,
     &table_oauth,    &table_limits,      &table_tool_limits, &table_use_limits, &table_tool,   &table_sink,
     &table_task,     &table_any_tool,    &table_condition,   &table_inspection, &table_found,  &table_class,

@@ -156,6 +156,46 @@ test_comparing_with_templates_is_bounded(void **state)
     assert_int_equal(work, 0);
 }
 
+static void
+test_arguments_marked_for_headers(void **state)
+{
+    static const struct {
+        const char *schema, *why;
+    } cases[] = {
+        {"{\"properties\":{\"a\":{\"type\":\"string\",\"x-mcp-header\":\"Region\"},\"b\":{\"type\":\"integer\",\"x-mcp-header\":\"Other\"}}}", ""},
+        {"{\"properties\":{\"o\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"boolean\",\"x-mcp-header\":\"In\"}}}}}", ""},
+        {"{\"properties\":{\"x-mcp-header\":{\"type\":\"string\"}}}", ""}, /* an argument of that name */
+        {"{\"properties\":{\"a\":{\"type\":\"string\",\"x-mcp-header\":\"\"}}}", "a: x-mcp-header is no name of a header"},
+        {"{\"properties\":{\"a\":{\"type\":\"string\",\"x-mcp-header\":5}}}", "a: x-mcp-header is no name of a header"},
+        {"{\"properties\":{\"a\":{\"type\":\"string\",\"x-mcp-header\":\"A B\"}}}", "a: x-mcp-header is no name of a header"},
+        {"{\"properties\":{\"a\":{\"type\":\"string\",\"x-mcp-header\":\"A:B\"}}}", "a: x-mcp-header is no name of a header"},
+        {"{\"properties\":{\"a\":{\"type\":\"string\",\"x-mcp-header\":\"A\\r\\nB\"}}}", "a: x-mcp-header is no name of a header"},
+        {"{\"properties\":{\"a\":{\"type\":\"string\",\"x-mcp-header\":\"R\\u00e9gion\"}}}", "a: x-mcp-header is no name of a header"},
+        {"{\"properties\":{\"a\":{\"type\":\"number\",\"x-mcp-header\":\"N\"}}}", "a: x-mcp-header belongs on a string, an integer or a boolean"},
+        {"{\"properties\":{\"a\":{\"type\":\"object\",\"x-mcp-header\":\"N\"}}}", "a: x-mcp-header belongs on a string, an integer or a boolean"},
+        {"{\"properties\":{\"a\":{\"x-mcp-header\":\"N\"}}}", "a: x-mcp-header belongs on a string, an integer or a boolean"},
+        {"{\"properties\":{\"a\":{\"type\":\"string\",\"x-mcp-header\":\"Same\"},\"b\":{\"type\":\"string\",\"x-mcp-header\":\"sAME\"}}}",
+         "b: x-mcp-header names a header that another argument has"},
+        {"{\"properties\":{\"a\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"x-mcp-header\":\"N\"}}}}",
+         "a: x-mcp-header stands where no argument is reached by properties alone"},
+        {"{\"anyOf\":[{\"properties\":{\"a\":{\"type\":\"string\",\"x-mcp-header\":\"N\"}}}]}",
+         "a: x-mcp-header stands where no argument is reached by properties alone"},
+        {"{\"$defs\":{\"d\":{\"type\":\"string\",\"x-mcp-header\":\"N\"}}}", "d: x-mcp-header stands where no argument is reached by properties alone"},
+        {"{\"type\":\"string\",\"x-mcp-header\":\"N\"}", ": x-mcp-header stands where no argument is reached by properties alone"},
+    };
+    struct arena a = {0};
+    char why[160];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct json *v;
+        assert_false(err_failed(json_parse(&a, bytes_str(cases[i].schema), NULL, &v)));
+        bool ok = schema_marks_ok(v, why, sizeof why);
+        if (ok != (cases[i].why[0] == 0) || strcmp(why, cases[i].why) != 0)
+            fail_msg("%s: %s", cases[i].schema, why);
+    }
+    arena_free(&a);
+}
+
 /* --------------------------------------------------------------------------------------------------------------- an estate */
 
 static const char offer[] =
@@ -649,6 +689,7 @@ main(void)
         cmocka_unit_test(test_a_uri_has_one_spelling),
         cmocka_unit_test(test_what_a_template_can_give),
         cmocka_unit_test(test_comparing_with_templates_is_bounded),
+        cmocka_unit_test(test_arguments_marked_for_headers),
         cmocka_unit_test(test_what_is_not_there_cannot_be_named),
         cmocka_unit_test(test_grants_name_prompts_and_their_arguments),
         cmocka_unit_test(test_arguments_of_prompts_are_typed_by_the_pin),

@@ -108,6 +108,8 @@ call_tell(struct down *d, const char *denied)
         json_put_text(&data, bytes_make(v->policies[i].at, v->policies[i].n));
     }
     json_close(&data, ']');
+    if (v->ungranted && d->scope)
+        json_member_str(&data, "scope", d->scope);
     json_close(&data, '}');
     buf_printf(&text, "refused: %s", v->reason);
     down_error(d, RPC_WRIT_REFUSED, buf_text(&text), buf_bytes(&data));
@@ -121,6 +123,7 @@ call_refuse_as(struct down *d, struct bytes name, const char *code, const char *
     struct decision *v = &d->decision;
     v->outcome = OUTCOME_DENY;
     v->n_policies = 0;
+    v->ungranted = strcmp(code, "ungranted") == 0;
     snprintf(v->reason, sizeof v->reason, "%.250s", reason);
     snprintf(v->edit, sizeof v->edit, "%.250s", edit);
     struct err e = writ_count(d->session->gate->config.writs, d->session->writ, false);
@@ -129,7 +132,7 @@ call_refuse_as(struct down *d, struct bytes name, const char *code, const char *
     if (err_failed(e))
         down_fail(d, e);
     else
-        call_tell(d, code);
+        call_tell(d, v->ungranted ? "denied" : code);
 }
 
 static void
@@ -412,6 +415,13 @@ decide_modified(struct down *d, struct bytes name)
     return false;
 }
 
+bool
+call_markable(const struct down *d, const struct tool *tool)
+{
+    const struct link *l = d->session->link;
+    return tool->unmarkable == NULL || (d->session->era != ERA_MODERN && (l == NULL || l->era != ERA_MODERN));
+}
+
 void
 call_take(struct down *d)
 {
@@ -425,6 +435,7 @@ call_take(struct down *d)
         return;
     if (!call_prepare(d))
         return;
+    d->scope = arena_printf(&d->arena, "%s/%.*s", d->destination->id, BYTES_CUT(name, 160));
     d->tool = destination_tool(d->destination, name);
     if (!limit_rate(d, name, d->tool))
         return;
@@ -432,7 +443,7 @@ call_take(struct down *d)
         char reason[160], edit[160];
         snprintf(reason, sizeof reason, "the task %s grants no %s/%.*s", d->session->writ->task->id, d->destination->id, BYTES_CUT(name, 60));
         snprintf(edit, sizeof edit, "pins/%s.json (the tool is not pinned)", d->destination->id);
-        refuse(d, name, reason, edit);
+        call_refuse_as(d, name, "ungranted", reason, edit);
         return;
     }
     struct err e = prepare_arguments(d, false);
@@ -453,6 +464,12 @@ call_take(struct down *d)
     char looked[200];
     if (d->decision.outcome == OUTCOME_ALLOW && d->found && look_refused(d->found, looked)) {
         call_refuse_as(d, name, "found", looked, "inspection.yaml (what is done about what is found in arguments)");
+        return;
+    }
+    if (d->decision.outcome == OUTCOME_ALLOW && !call_markable(d, d->tool)) {
+        char edit[160];
+        snprintf(edit, sizeof edit, "pins/%s.json (its server has to change it: %.100s)", d->destination->id, d->tool->unmarkable);
+        refuse(d, name, "the tool marks arguments for headers in a way that MCP 2026-07-28 forbids", edit);
         return;
     }
     if (d->decision.outcome == OUTCOME_ALLOW && !link_tool_verified(d->session->link, d->tool)) {

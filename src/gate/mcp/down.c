@@ -70,6 +70,7 @@ down_finish(struct down *d, struct buf *message)
     } else {
         d->face->dropped(d);
     }
+    view_seen(s);
     buf_free(message);
     if (d->pending)
         link_cancel(s->link, d->pending, false);

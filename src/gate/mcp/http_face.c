@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gate/mcp/bearer.h"
 #include "gate/mcp/headers.h"
 #include "gate/mcp/refusal.h"
 
@@ -30,6 +31,7 @@ struct visit {
     struct session *stream; /* GET: whose messages it carries */
     struct running running;
     bool events, over;
+    bool bearer;          /* it came with the secret as its token */
     bool primes;          /* its client knows how to take up a stream again (2025-11-25) */
     struct timer *prime;  /* then a call that is still running gets its stream, and with it an id to come back with */
     struct timer *beat;   /* a quiet stream is kept open by comments */
@@ -198,6 +200,8 @@ face_send(struct down *d, struct bytes message, bool last)
     if (d->retry_ms)
         extra[n++] = (struct http_header){BYTES("Retry-After"), bytes_str(after)};
     bool error = bytes_search(bytes_sub(message, 0, 400), BYTES("\"error\":")) < (message.n < 400 ? message.n : 400);
+    if (error && v->bearer && bearer_refused(v->x, message))
+        return;
     http_respond(v->x, error ? status_of(d, message) : 200, "application/json", extra, n, message);
 }
 
@@ -625,7 +629,7 @@ note_credentials(struct visit *v, const struct http_request *r)
     static const char *const names[] = {"authorization", "proxy-authorization", "cookie", "x-api-key"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char why[80];
-        if (http_header_count(&r->headers, names[i]) == 0)
+        if (http_header_count(&r->headers, names[i]) == 0 || (i == 0 && v->bearer)) /* our own, and good */
             continue;
         snprintf(why, sizeof why, "a header %s came from the agent; it is passed to nobody", names[i]);
         struct refusal noted = {REFUSED_TOKEN, v->endpoint->writ, v->destination, NULL, why};
@@ -658,6 +662,47 @@ take_mcp(struct visit *v, const struct http_request *r, struct bytes destination
 }
 
 static void
+refuse_visit(struct visit *v, struct http_exchange *x, struct endpoint *e, enum refusal_kind kind, struct err why)
+{
+    struct refusal noted = {kind, e->writ, "", NULL, why.text};
+    refusal_record(e->gate, &noted);
+    if (why.code == E_PROOF)
+        bearer_challenge(x, why, v && v->bearer);
+    else
+        http_problem(x, why);
+}
+
+/* /mcp, /mcp/DESTINATION: the secret comes as a token instead of in the address. */
+static void
+take_by_token(struct visit *v, const struct http_request *r, struct http_on *on)
+{
+    struct bytes destination = bytes_sub(r->path, 5, r->path.n);
+    struct err e = bearer_check(v->endpoint->secret, r, &v->bearer);
+    if (err_failed(e) && v->bearer)
+        refuse_visit(v, v->x, v->endpoint, REFUSED_ADDRESS, e);
+    else if (err_failed(e)) /* how a client finds out what is asked for */
+        bearer_challenge(v->x, e, false);
+    else if (destination.n && !bearer_serves(v->endpoint->writ, destination))
+        bearer_refuse_place(v->x, destination);
+    else
+        take_mcp(v, r, destination, on);
+}
+
+/* ${rest}: of the path behind the secret. */
+static void
+take_rest(struct visit *v, const struct http_request *r, struct bytes rest, struct http_on *on)
+{
+    if (bytes_is(rest, "mcp") || bytes_starts(rest, BYTES("mcp/")))
+        take_mcp(v, r, bytes_sub(rest, 4, rest.n), on);
+    else if (bytes_is(rest, "writ") && bytes_is(r->method, "GET"))
+        show_writ(v);
+    else if (bytes_is(rest, "complete") && bytes_is(r->method, "POST"))
+        complete_writ(v);
+    else
+        http_problem(v->x, err_make(E_NOT_FOUND, "there is nothing at this address"));
+}
+
+static void
 on_request(struct http_exchange *x, const struct http_request *r, struct http_on *on, void *ctx)
 {
     struct endpoint *e = ctx;
@@ -671,26 +716,20 @@ on_request(struct http_exchange *x, const struct http_request *r, struct http_on
         kind = REFUSED_PEER;
         refused = check_peer(e, r);
     }
-    if (!err_failed(refused) && !check_secret(e, r->path, &rest)) {
-        kind = REFUSED_ADDRESS;
-        refused = err_make(E_NOT_FOUND, "there is nothing at this address");
-    }
     if (err_failed(refused)) {
-        struct refusal noted = {kind, e->writ, "", NULL, refused.text};
-        refusal_record(e->gate, &noted);
-        http_problem(x, refused);
+        refuse_visit(v, x, e, kind, refused);
         return;
     }
     v->endpoint = e;
     v->x = x;
-    if (bytes_is(rest, "mcp") || bytes_starts(rest, BYTES("mcp/")))
-        take_mcp(v, r, bytes_sub(rest, 4, rest.n), on);
-    else if (bytes_is(rest, "writ") && bytes_is(r->method, "GET"))
-        show_writ(v);
-    else if (bytes_is(rest, "complete") && bytes_is(r->method, "POST"))
-        complete_writ(v);
+    if (bearer_metadata(e->gate, e->writ, e->secret, x, r))
+        return;
+    if (bytes_is(r->path, "/mcp") || bytes_starts(r->path, BYTES("/mcp/")))
+        take_by_token(v, r, on);
+    else if (check_secret(e, r->path, &rest))
+        take_rest(v, r, rest, on);
     else
-        http_problem(x, err_make(E_NOT_FOUND, "there is nothing at this address"));
+        refuse_visit(v, x, e, REFUSED_ADDRESS, err_make(E_NOT_FOUND, "there is nothing at this address"));
 }
 
 struct err

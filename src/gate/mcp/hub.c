@@ -241,18 +241,13 @@ hub_mark(struct hub *h, enum hub_list kind)
 }
 
 void
-hub_changed(struct session *s)
+hub_view_changed(struct session *s, enum hub_list kind)
 {
-    for (size_t k = 0; k < HUB_LISTS; k++)
-        for (size_t i = 0; i < s->hub->n; i++)
-            if (s->hub->members[i].grants[k])
-                hub_mark(s->hub, (enum hub_list)k);
-}
-
-struct session *
-hub_of_member(struct session *s)
-{
-    return ((struct member *)s->owner)->hub->session;
+    struct member *m = s->owner;
+    if (kind == HUB_RESOURCES)
+        hub_uris_forget(m);
+    if (m->grants[kind])
+        hub_mark(m->hub, kind);
 }
 
 /* ---------------------------------------------------------------------------------------------- what a member says */

@@ -149,6 +149,8 @@ struct hub {
 struct member *hub_member(struct hub *h, struct bytes prefix);
 /* hub_mark(h, kind): that list has changed; the client hears of it soon, once. hub_mark_all: a member came back. */
 void hub_mark(struct hub *h, enum hub_list kind);
+/* hub_view_changed(s, kind): that list of the member's session is another now. */
+void hub_view_changed(struct session *s, enum hub_list kind);
 /* hub_failed(m, why), hub_back(m): it does not answer; it does. */
 void hub_failed(struct member *m, const char *why, bool late);
 void hub_works(struct member *m);

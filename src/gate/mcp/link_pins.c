@@ -318,6 +318,8 @@ look_over(struct link *l)
     link_ref(l);
     if (l->state == LINK_STARTING)
         link_now_ready(l);
+    if (l->session && l->state == LINK_READY)
+        view_look(l->session);
     if (p->again && l->state == LINK_READY)
         look(l);
     if (l->state == LINK_READY && (!p->busy || p->in_a_row >= LOOKS_IN_A_ROW))

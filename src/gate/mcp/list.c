@@ -18,7 +18,7 @@ shown(struct down *d, const struct json *tool)
 {
     struct gate *g = d->session->gate;
     const struct tool *pinned = destination_tool(d->destination, json_text(tool, "name"));
-    if (pinned == NULL || d->session->link == NULL || !link_pins_shows(d->session->link, ITEM_TOOL, tool))
+    if (pinned == NULL || d->session->link == NULL || !link_pins_shows(d->session->link, ITEM_TOOL, tool) || !call_markable(d, pinned))
         return false;
     struct call call = {.writ = d->session->writ,
                         .destination = d->destination,
@@ -175,6 +175,8 @@ list_items_answer(struct down *d, const struct rpc *answer)
             continue;
         result_member(&b, m);
     }
+    if (strcmp(list->member, "resources") == 0)
+        view_listed(d->session, items, json_text(d->rpc.params, "cursor").n == 0);
     size_t n = put_items(&b, d, l, list, items);
     link_unref(l);
     put_envelope(&b, d);

@@ -349,7 +349,7 @@ watch_noted(struct link *l, const struct pending *about, const struct rpc *m)
     struct pending *p = watching(l);
     if (p == NULL || (about ? about != p : !(json_is(id, JSON_INT) && id->number == p->id)))
         return false;
-    if (l->session && l->session->era == ERA_LEGACY && !bytes_is(m->method, ACKNOWLEDGED))
+    if (l->session && l->session->era == ERA_LEGACY && !bytes_is(m->method, ACKNOWLEDGED) && note_passes(l->session, m))
         tell_legacy(l->session, m);
     return true;
 }

@@ -2,6 +2,7 @@
  * Inside of src/gate/mcp. The parts, in the order a request meets them:
  *
  *   http_face.c, lines.c   frame: bytes of a client → one struct down for each request
+ *   bearer.c               the HTTP face as a resource of OAuth
  *   session.c, down.c      what a client's conversation is; one request of it on its way
  *   methods.c              the table of methods, and what is passed on
  *   notes.c                what belongs to no request: notifications
@@ -15,6 +16,7 @@
  *   limit.c, breaker.c     what is too often, too much at once, or at a destination that does not answer (limit.h)
  *   look.c                 what stands in what passes, both ways: found, redacted, refused, on record
  *   saw.c                  what a writ has seen when a result passes
+ *   view.c                 what a session sees, and when that changes
  *   hub.c, hub_*.c         several destinations behind one address (hub.h)
  *   link.c                 one conversation with one real server: ids, who waits for what, its end
  *   link_start.c           how it begins: era, what the server says of itself
@@ -141,6 +143,7 @@ struct session {
     size_t n_handles;
     struct arena keep;
     struct rpc client; /* the client's first request: who it says it is, for every link of the session */
+    struct view *view; /* view.c: what its client was told that it sees */
     struct hub *hub; /* several destinations behind it: hub.h */
     bool member;     /* … and this is one of them; its owner is a struct member */
     bool ended;
@@ -170,6 +173,8 @@ void session_note(struct session *s, const struct rpc *rpc);
 /* What a link hands up. */
 void session_from_server(struct session *s, struct down *about, struct parked *parked, const struct rpc *rpc);
 void session_link_died(struct session *s, struct err e);
+/* note_passes(s, m): may the client hear this notification of its server as it is? */
+bool note_passes(struct session *s, const struct rpc *m);
 /* session_tell(s, about, message): to the client, on the stream of ${about} or wherever it listens. */
 void session_tell(struct session *s, struct down *about, struct bytes message);
 
@@ -201,6 +206,7 @@ struct down {
     const char *modified;   /* how the call was changed by a policy before it was decided again, or NULL */
     struct inspect_carry *carry; /* of the texts that came back for it so far */
     struct decision decision;
+    const char *scope; /* what a grant of it would be called, for who lacks it */
     uint64_t began_ns;
     struct timer *deadline;
     uint64_t deadline_ms;
@@ -320,6 +326,8 @@ bool subject_shows(struct down *d, const char *method, const struct json *item);
 void call_refuse(struct down *d, struct bytes name, const char *reason);
 /* call_answered(s, d, answers): on record that the client answered what the server asked (${d}: during this request, or NULL). It is the agent's word. */
 void call_answered(struct session *s, const struct down *d, struct bytes answers);
+/* call_markable(d, tool): where either side speaks 2026-07-28, a tool with an x-mcp-header that may not be is none. */
+bool call_markable(const struct down *d, const struct tool *tool);
 /* call_over(d, status, bytes): records the outcome, once. */
 void call_over(struct down *d, const char *status, size_t bytes);
 /* call_saw(d, answer): note what the instance has now seen (saw.c); before call_over, which records what of it outsiders wrote. */
@@ -370,8 +378,6 @@ void hub_over(struct down *d); /* it is finished, however: nothing runs for it a
 void hub_end(struct session *s, const char *why);
 void hub_rebind(struct session *s, struct writ *writ);
 void hub_free(struct hub *h);
-void hub_changed(struct session *s); /* policies, grants or pins: its lists */
-struct session *hub_of_member(struct session *s);
 /* hub_tool(g, writ, name): the pinned tool that goes by this name in a hub of the writ, or NULL. */
 const struct tool *hub_tool(const struct gate *g, const struct writ *writ, struct bytes name);
 
@@ -520,8 +526,16 @@ bool link_pins_shows(struct link *l, enum item_kind kind, const struct json *ite
 /* What clients may hear of the server: serverInfo as pinned; instructions, or NULL when they are not as pinned. */
 const struct json *link_server_info(const struct link *l);
 const struct json *link_instructions(const struct link *l);
-/* gate_lists_changed(g, destination): every client of it (NULL: of any) that listens hears that its lists may be others now. */
+/*
+ * view.c. gate_lists_changed(g, destination): lists of it (NULL: of any) may be others now: every client hears of those that are, for it. view_look(s):
+ * the same for one session; the first time it is only remembered. view_listed(s, resources, first): the server listed these; ${first}: a first page.
+ * view_seen(s): has the writ seen what changes its lists?
+ */
 void gate_lists_changed(struct gate *g, const char *destination);
+void view_look(struct session *s);
+void view_listed(struct session *s, const struct json *resources, bool first);
+void view_seen(struct session *s);
+void view_free(struct session *s);
 
 /* What transports report. ${about}: the request whose stream it came on, or NULL. */
 void link_received(struct link *l, struct bytes message, struct pending *about);

@@ -92,14 +92,23 @@ note_modern(struct session *s, struct down *about, const struct rpc *m)
         session_tell(s, about, m->root->raw);
 }
 
+bool
+note_passes(struct session *s, const struct rpc *m)
+{
+    if (bytes_is(m->method, "notifications/resources/updated"))
+        return subject_hears(s, rpc_param(m, "uri")); /* it was subscribed to when the writ could read it */
+    if (bytes_is(m->method, "notifications/resources/list_changed"))
+        return subject_granted(s, "@resources"); /* which ones there are is not looked at */
+    return !bytes_ends(m->method, BYTES("/list_changed")); /* they are looked at, and told when they are others for this client (view.c) */
+}
+
 void
 session_from_server(struct session *s, struct down *about, struct parked *parked, const struct rpc *m)
 {
-    bool update = bytes_is(m->method, "notifications/resources/updated");
     if (m->kind == RPC_REQUEST) {
         asks_from_server(s, about, parked, m);
-    } else if (update && !subject_hears(s, rpc_param(m, "uri"))) {
-        return; /* it was subscribed to when the writ could read it */
+    } else if (!note_passes(s, m)) {
+        return;
     } else if (bytes_is(m->method, "notifications/cancelled")) {
         asks_withdrawn(s, m);
     } else if (about && rpc_meta(m, META_SUBSCRIPTION)) {
@@ -110,67 +119,7 @@ session_from_server(struct session *s, struct down *about, struct parked *parked
         buf_free(&b);
     } else if (s->era == ERA_MODERN) {
         note_modern(s, about, m);
-    } else {
+    } else if (rpc_meta(m, META_SUBSCRIPTION) == NULL) { /* else it is of a subscription that is over */
         session_tell(s, about, m->root->raw);
-    }
-}
-
-/* ------------------------------------------------------------------------------------------------------ lists changed */
-
-static const struct {
-    const char *method, *filter; /* filter: the member by which a subscription asks for it */
-} list_notes[] = {{"notifications/tools/list_changed", "toolsListChanged"},
-                  {"notifications/prompts/list_changed", "promptsListChanged"},
-                  {"notifications/resources/list_changed", "resourcesListChanged"}};
-
-/* 2026-07-28: on the streams that asked for it, under the id of the request that listens. */
-static void
-tell_listeners(struct session *s, size_t i)
-{
-    for (struct down *d = s->downs, *next; d; d = next) {
-        const struct json *wants = json_get(rpc_param(&d->rpc, "notifications"), list_notes[i].filter);
-        struct buf b = buf_make(4096);
-        next = d->next;
-        if (!bytes_is(d->rpc.method, "subscriptions/listen") || d->answered || d->gone || !json_is(wants, JSON_BOOL) || !wants->truth)
-            continue;
-        buf_printf(&b, "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":{\"_meta\":{\"%s\":", list_notes[i].method, META_SUBSCRIPTION);
-        buf_put(&b, d->rpc.id->raw);
-        buf_puts(&b, "}}}");
-        if (!b.failed)
-            d->face->send(d, buf_bytes(&b), false);
-        buf_free(&b);
-    }
-}
-
-static void
-tell_session(struct session *s)
-{
-    const struct destination *d = estate_destination(s->gate->snapshot->estate, s->destination);
-    char text[128];
-    for (size_t i = 0; i < sizeof list_notes / sizeof *list_notes; i++) {
-        if (i && (d == NULL || !(i == 1 ? d->share_prompts : d->share_resources)))
-            continue;
-        snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"method\":\"%s\"}", list_notes[i].method);
-        if (s->era == ERA_LEGACY && s->push)
-            s->push(s, bytes_str(text));
-        else if (s->era == ERA_MODERN)
-            tell_listeners(s, i);
-    }
-}
-
-void
-gate_lists_changed(struct gate *g, const char *destination)
-{
-    for (struct session *s = g->sessions, *next; s; s = next) {
-        bool about = !s->ended && (destination == NULL || strcmp(s->destination, destination) == 0);
-        session_ref(s);
-        if (about && s->hub)
-            hub_changed(s);
-        else if (about && s->member && destination)
-            hub_changed(hub_of_member(s));
-        else if (about && !s->member && s->link && s->link->state == LINK_READY)
-            tell_session(s);
-        next = s->next;
-        session_unref(s);
     }
 }

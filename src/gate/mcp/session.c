@@ -99,6 +99,7 @@ session_unref(struct session *s)
         hub_free(s->hub);
     writ_unref(g->config.writs, s->writ);
     replay_free(s);
+    view_free(s);
     arena_free(&s->keep);
     free(s);
     gate_maybe_closed(g);
@@ -181,6 +182,8 @@ link_is_ready(struct link *l, struct err e, void *ctx)
             method_take(d);
         down_unref(d);
     }
+    if (!err_failed(e))
+        view_look(s);
     session_unref(s);
 }
 

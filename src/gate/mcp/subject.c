@@ -45,23 +45,41 @@ go_on(struct down *d)
     }
 }
 
-/* What was asked for is no prompt or resource that could be. Only to whom it is granted is told what is wrong with the arguments. */
+/* Only to whom it is granted is told what is wrong with the arguments. */
+static void
+refuse_arguments(struct down *d, struct bytes name, struct err e)
+{
+    struct decision *v = &d->decision;
+    struct buf data = buf_make(256);
+    v->outcome = OUTCOME_DENY;
+    v->n_policies = 0;
+    snprintf(v->reason, sizeof v->reason, "%.250s", e.text);
+    struct err r = call_record(d, name, false, NULL, NULL);
+    json_open(&data, '{');
+    json_member_str(&data, "code", "arguments");
+    json_member_str(&data, "call", d->call);
+    json_close(&data, '}');
+    if (err_failed(r))
+        down_fail(d, r);
+    else
+        down_error(d, RPC_INVALID_PARAMS, e.text, buf_bytes(&data));
+    buf_free(&data);
+}
+
+/* What was asked for is no prompt or resource that could be. */
 static void
 refuse(struct down *d, const struct call *call, struct err e)
 {
-    char reason[200], edit[200] = "";
+    char reason[200], edit[200] = "", unknown[100];
+    const struct json *ref = rpc_param(&d->rpc, "ref");
     struct bytes name = call_subject(call);
     bool granted = task_covers(d->session->writ->task, call);
+    if (e.code == E_NOT_FOUND) { /* refused in the same words as what is pinned and not granted */
+        snprintf(unknown, sizeof unknown, "@prompts/%.*s", BYTES_CUT(json_text(ref ? ref : d->rpc.params, "name"), 80));
+        name = bytes_str(unknown);
+    }
     if (e.code == E_ARGUMENTS && granted) {
-        struct decision *v = &d->decision;
-        v->outcome = OUTCOME_DENY;
-        v->n_policies = 0;
-        snprintf(v->reason, sizeof v->reason, "%.250s", e.text);
-        struct err r = call_record(d, name, false, NULL, NULL);
-        if (err_failed(r))
-            down_fail(d, r);
-        else
-            down_error(d, RPC_INVALID_PARAMS, e.text, (struct bytes){NULL, 0});
+        refuse_arguments(d, name, e);
         return;
     }
     snprintf(reason, sizeof reason, "the task %s grants no %s/%.*s", d->session->writ->task->id, d->destination->id, BYTES_CUT(name, 80));
@@ -71,7 +89,7 @@ refuse(struct down *d, const struct call *call, struct err e)
         snprintf(edit, sizeof edit, "pins/%s.json (the prompt is not pinned)", d->destination->id);
     else if (e.code != E_ARGUMENTS)
         snprintf(reason, sizeof reason, "%.190s", e.text);
-    call_refuse_as(d, name, "denied", reason, edit);
+    call_refuse_as(d, name, (e.code == E_NOT_FOUND && !granted) || e.code == E_ARGUMENTS ? "ungranted" : "denied", reason, edit);
 }
 
 /* Arguments of a prompt are looked at as those of a tool are; but they are sent as they came or not at all. False: it was refused. */
@@ -128,6 +146,8 @@ subject_take(struct down *d)
     }
     if ((prompt && link_pins_hold(d)) || !call_prepare(d))
         return;
+    d->scope = prompt ? arena_printf(&d->arena, "%s/@prompts/%.*s", d->destination->id, BYTES_CUT(name, 160))
+                      : arena_printf(&d->arena, "%s/@resources/%.*s", d->destination->id, BYTES_CUT(name, 160));
     struct call call = call_of(d, name);
     struct err e = prompt ? subject_prompt(&call, name, rpc_param(&d->rpc, "arguments"), true, &d->arena) : subject_resource(&call, name, &d->arena);
     if (err_failed(e))
