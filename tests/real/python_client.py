@@ -95,12 +95,44 @@ async def level(client, step):
 STEPS |= {"read": read, "prompt": prompt, "level": level}
 
 
+heard = []
+
+
+async def hears(message):
+    method = getattr(message, "method", None) or getattr(getattr(message, "root", None), "method", None)
+    if method and method.endswith("/list_changed"):
+        heard.append(method)
+
+
+async def watch(client, step):
+    """As in client.mjs."""
+    before = await names(client.list_prompts(), "prompts", "name")
+    if client.session.protocol_version == "2026-07-28":
+        async with client.listen(tools_list_changed=True, prompts_list_changed=True, resources_list_changed=True) as events:
+            print("watching", file=sys.stderr, flush=True)
+            async for event in events:
+                heard.append("notifications/" + {"ToolsListChanged": "tools", "PromptsListChanged": "prompts", "ResourcesListChanged": "resources"}.get(
+                    type(event).__name__.removesuffix("Event"), type(event).__name__) + "/list_changed")
+                break
+    else:
+        print("watching", file=sys.stderr, flush=True)
+        for _ in range(1000):
+            if heard:
+                break
+            await asyncio.sleep(0.05)
+    return {"before": before, "heard": heard, "after": await names(client.list_prompts(), "prompts", "name")}
+
+
+STEPS["watch"] = watch
+
+
 async def visit(name, server):
     target = json.load(open(os.environ["WRIT_MCP_ALL_CONFIG" if plan.get("all") else "WRIT_MCP_CONFIG"]))["mcpServers"][name]["url"] if plan["transport"] == "http" else \
         StdioServerParameters(command=server["command"], args=server["args"])
     report = {"steps": []}
     try:
-        async with Client(target, mode=MODES[plan["mode"]], sampling_callback=sampled, elicitation_callback=elicited, list_roots_callback=rooted) as client:
+        async with Client(target, mode=MODES[plan["mode"]], sampling_callback=sampled, elicitation_callback=elicited, list_roots_callback=rooted,
+                          message_handler=hears) as client:
             report["version"] = client.session.protocol_version
             for step in server["steps"]:
                 entry = {"op": step["op"], "name": step.get("name")}

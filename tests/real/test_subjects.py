@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from house import DEADLINE, NODE, READER, WRIT, Endpoint, House, Lines, script
+from house import DEADLINE, IS_ROOT, NODE, READER, WRIT, Endpoint, House, Lines, script
+from test_protocol import CLIENTS, python_lacks
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVERS = {"docs": "legacy", "news": "modern"}
@@ -272,6 +273,40 @@ def heard_now(lines):
     return came
 
 
+@pytest.mark.parametrize("where", ["docs", "news", ""])
+@pytest.mark.parametrize("client", [c for c in CLIENTS if c != "TypeScript 2.4, auto"])
+def test_official_clients_hear_of_it(house, client, where):
+    sdk, mode, _ = CLIENTS[client]
+    if sdk == "python" and python_lacks():
+        pytest.skip(python_lacks())
+    plan = {"sdk": sdk, "mode": mode, "transport": "stdio", "all": where == "",
+            "servers": {"x": {"command": WRIT, "args": ["mcp", *([where] if where else []), "--run-dir", house.run], "steps": [{"op": "watch"}]}}}
+    path = os.path.join(house.top, "plan.json")
+    with open(path, "w") as f:
+        json.dump(plan, f)
+    os.chmod(path, 0o644)
+    command = [sys.executable, script("python_client.py"), path] if sdk == "python" else [NODE, script("client.mjs"), path]
+    user = {"user": READER, "group": READER, "extra_groups": []} if IS_ROOT else {}
+    p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/", **user)
+    try:
+        said = ""
+        while "watching" not in said:
+            line = p.stderr.readline()
+            assert line, said + p.stdout.read()
+            said += line
+        changed = where or "docs"
+        policy(house, f'@id("p") forbid (principal, action == Action::"{changed}/@prompts/greet", resource);\n')
+        out, _ = p.communicate(timeout=DEADLINE)
+    finally:
+        p.kill()
+        p.wait()
+    report = json.loads(out)["x"]
+    found = report["steps"][0]["ok"]
+    prefix = (lambda n: f"docs__{n}") if where == "" else (lambda n: n)
+    assert set(found["before"]) - set(found["after"]) == {prefix("greet")} and not set(found["after"]) - set(found["before"]), report
+    assert found["heard"] == ["notifications/prompts/list_changed"], report
+
+
 def test_the_server_says_that_something_changed(house, cell):
     """It said so of its tools, which are as before, and of prompts, of which one has gone that this writ sees."""
     lines, name = cell
@@ -452,7 +487,7 @@ def test_the_official_client_finds_its_way(house, endpoint):
     with open(path, "w") as f:
         f.write(DISCOVER)
     url = f"http://127.0.0.1:{endpoint.port}/mcp/docs"
-    user = {"user": READER, "group": READER, "extra_groups": []} if os.geteuid() == 0 else {}
+    user = {"user": READER, "group": READER, "extra_groups": []} if IS_ROOT else {}
     p = subprocess.run([NODE, path, url, endpoint.secret], capture_output=True, text=True, timeout=DEADLINE, cwd="/", **user)
     assert p.returncode == 0, p.stderr
     out = json.loads(p.stdout)

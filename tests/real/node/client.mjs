@@ -91,6 +91,18 @@ const steps = {
     else if (open) await c.unsubscribeResource({ uri: s.filter.resourceSubscriptions[0] });
     return seen.slice(from).filter(m => m.method === s.method).map(m => m.params?.uri ?? null);
   },
+  // Whoever reads our stderr changes something; the list that the client hears of is asked for again. The other lists must not be heard of.
+  watch: async (c, s, seen) => {
+    const modern = c.getNegotiatedProtocolVersion?.() === '2026-07-28', from = seen.length, list = () => c.listPrompts().then(r => r.prompts.map(p => p.name));
+    const before = await list();
+    const open = modern ? await c.listen({ toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true }) : null;
+    console.error('watching');
+    const came = () => seen.slice(from).map(m => m.method).filter(m => m?.endsWith('/list_changed'));
+    for (let i = 0; i < 1000 && !came().length; i++) await sleep(50);
+    const heard = came(), after = await list();
+    await open?.close();
+    return { before, heard, after };
+  },
   // For the tests of revocation: wait until the other side ends it.
   hold: async (c, s) => { console.error('holding'); return steps.call(c, s); },
 };
