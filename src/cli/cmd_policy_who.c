@@ -21,7 +21,7 @@ struct rows {
 
 /* ------------------------------------------------------------------------------------------------------------------ an estate */
 
-/* What of a call's context is known before it is made: the tool. */
+/* What of a call's context is known before it is made: the tool; and of a resource that is named its URI (the first two). */
 static const struct cedar_str unknown_names[] = {{"input", 5}, {"origin", 6}, {"found", 5}, {"writ", 4},
                                                  {"seen", 4},  {"tier", 4},   {"proof", 5}, {"now", 3}};
 #define N_UNKNOWN (sizeof unknown_names / sizeof *unknown_names)
@@ -78,8 +78,9 @@ granting(struct policy_world *w, const struct agent *agent, const struct call *c
 
 /* What policies say of one of the requests that a call becomes. */
 static struct err
-add_request(struct policy_world *w, const struct cedar_request *r, const struct cedar_partial_options *o, struct sum *sum)
+add_request(struct policy_world *w, const struct cedar_request *r, bool named, const struct cedar_partial_options *o, struct sum *sum)
 {
+    size_t from = named ? 2 : 0;
     struct cedar_unknown unknown[N_UNKNOWN];
     struct cedar_partial_answer answer;
     struct cedar_error error = {0};
@@ -89,8 +90,8 @@ add_request(struct policy_world *w, const struct cedar_request *r, const struct 
                                             .action = {CEDAR_KNOWN, r->action},
                                             .resource = {CEDAR_KNOWN, r->resource},
                                             .context = r->context,
-                                            .unknown = unknown,
-                                            .n_unknown = N_UNKNOWN};
+                                            .unknown = &unknown[from],
+                                            .n_unknown = N_UNKNOWN - from};
     if (!cedar_partial(w->policies, w->entities, &p, o, w->scratch, &answer, &error))
         return err_make(E_LIMIT, "%.300s", error.text);
     for (size_t i = 0; i < answer.n; i++)
@@ -110,7 +111,7 @@ agent_row(struct policy_world *w, const struct agent *agent, struct call *call, 
     cedar_scratch_reset(w->scratch);
     TRY(decide_requests(call, TIER_STANDARD, true, w->scratch, &r));
     for (size_t i = 0; i < r.n; i++)
-        TRY(add_request(w, &r.at[i], o, &sum));
+        TRY(add_request(w, &r.at[i], call->arguments != NULL, o, &sum));
     *row = judge(sum);
     row->who = bytes_str(agent->id);
     row->tasks = granting(w, agent, call);

@@ -22,11 +22,25 @@ static const struct {
     const char *key;
     bool named, reached; /* reached: by "properties" alone */
 } places[] = {
-    {"properties", true, true},      {"patternProperties", true, false}, {"dependentSchemas", true, false},      {"$defs", true, false},
-    {"definitions", true, false},    {"items", false, false},            {"prefixItems", false, false},          {"contains", false, false},
-    {"additionalProperties", false, false}, {"unevaluatedProperties", false, false}, {"unevaluatedItems", false, false}, {"propertyNames", false, false},
-    {"oneOf", false, false},         {"anyOf", false, false},            {"allOf", false, false},                {"not", false, false},
-    {"if", false, false},            {"then", false, false},             {"else", false, false},
+    {"properties", true, true},
+    {"patternProperties", true, false},
+    {"dependentSchemas", true, false},
+    {"$defs", true, false},
+    {"definitions", true, false},
+    {"items", false, false},
+    {"prefixItems", false, false},
+    {"contains", false, false},
+    {"additionalProperties", false, false},
+    {"unevaluatedProperties", false, false},
+    {"unevaluatedItems", false, false},
+    {"propertyNames", false, false},
+    {"oneOf", false, false},
+    {"anyOf", false, false},
+    {"allOf", false, false},
+    {"not", false, false},
+    {"if", false, false},
+    {"then", false, false},
+    {"else", false, false},
 };
 
 static bool

@@ -68,6 +68,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cedar_error error;
     rest = rest.n ? rest : BYTES("");
     if (!err_failed(json_parse(&a, first, NULL, &schema)) && !err_failed(json_parse(&a, rest, NULL, &args))) {
+        char why[160];
+        MUST(schema_marks_ok(schema, why, sizeof why) == (why[0] == 0));
         struct destination d = {.id = "d"};
         struct tool tool = {.name = "t", .destination = &d, .schema = schema};
         struct estate e = {.destinations = &d, .n_destinations = 1};

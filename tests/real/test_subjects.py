@@ -495,3 +495,58 @@ def test_the_official_client_finds_its_way(house, endpoint):
     assert out["challenge"]["resourceMetadataUrl"].endswith(WELL_KNOWN + "/mcp/docs")
     assert out["tools"] == ["find", "touch"] and out["lacks"]
     assert (out["step"]["error"], out["step"]["scope"]) == ("insufficient_scope", "docs/never")
+
+
+# ------------------------------------------------------------------------------------------------------ tests of policies
+
+
+TESTS = """tests:
+  - name: a repository of ours may be reviewed
+    agent: reader
+    tool: docs/@prompts/review
+    arguments: { repo: acme/site }
+    expect: allow
+  - name: secret plans may not
+    agent: reader
+    tool: docs/@prompts/review
+    arguments: { repo: acme/secret-plans }
+    expect: deny
+    policies: [own/secret-plans]
+  - { name: nor by all prompts, agent: reader, tool: docs/@prompts, arguments: { name: review, arguments: { repo: acme/secret } }, expect: deny }
+  - { name: one resource, agent: reader, tool: "docs/@resources/docs://public/b", expect: deny, policies: [own/no-b] }
+  - { name: another, agent: reader, tool: docs/@resources, arguments: { uri: "docs://public/a" }, expect: allow }
+  - { name: what inspection found, agent: reader, tool: docs/find, arguments: { q: x }, found: [iban], expect: deny, policies: [own/iban] }
+  - { name: and what it did not, agent: reader, tool: docs/find, arguments: { q: x }, found: [email], expect: allow }
+  - { name: in a prompt, agent: reader, tool: docs/@prompts/greet, arguments: { name: x }, found: [iban], expect: deny }
+"""
+
+
+def writ(house, *words):
+    return subprocess.run([WRIT, *words, "--estate", house.estate], capture_output=True, text=True, timeout=DEADLINE, stdin=subprocess.DEVNULL)
+
+
+def test_tests_of_policies_know_prompts_resources_and_findings(house):
+    policy(house, '@id("own/iban") forbid (principal, action in Action::"docs", resource) when { context.found.contains("iban") };\n')
+    path = os.path.join(house.estate, "policies/own.test.yaml")
+    try:
+        house.put("policies/own.test.yaml", TESTS)
+        done = writ(house, "policy", "test")
+        assert done.returncode == 0 and "8" in done.stdout, done.stdout + done.stderr
+        house.put("policies/own.test.yaml", TESTS.replace("found: [email], expect: allow", "found: [iban], expect: allow").replace("acme/site }", "acme/site, ropo: x }"))
+        done = writ(house, "policy", "test")
+        assert done.returncode == 1 and "decision: expected allow, got deny" in done.stdout and "ropo" in done.stdout, done.stdout + done.stderr
+        house.put("policies/own.test.yaml", 'tests: [ { name: x, agent: reader, tool: docs/@prompts/reviw, found: no, expect: deny } ]\n')
+        assert "found: expected a list of texts" in writ(house, "policy", "test").stdout
+    finally:
+        os.remove(path)
+
+
+def test_questions_about_them(house):
+    said = writ(house, "policy", "eval", "--agent", "reader", "--tool", "docs/@prompts/review", "--arguments", '{"repo":"acme/secret"}', "--why")
+    assert said.returncode == 1 and "own/secret-plans" in said.stdout and "context.input.arguments.repo" in said.stdout, said.stdout + said.stderr
+    said = writ(house, "policy", "eval", "--agent", "reader", "--tool", "docs/@resources/docs://public/../x")
+    assert "dot segments" in said.stderr
+    for what, verdict in (("docs/@prompts/greet", "yes"), ("docs/@prompts/review", "depends"), ("docs/@prompts/plain", "no"), ("docs/@prompts/hidden", "no"),
+                          ("docs/@resources/repo://{name}", "depends"), ("docs/@resources/memo://one", "yes")):
+        said = writ(house, "policy", "who-can", what, "--json")
+        assert [r["can"] for r in json.loads(said.stdout)["who"]] == [verdict], (what, said.stdout + said.stderr)

@@ -180,7 +180,8 @@ test_arguments_marked_for_headers(void **state)
          "a: x-mcp-header stands where no argument is reached by properties alone"},
         {"{\"anyOf\":[{\"properties\":{\"a\":{\"type\":\"string\",\"x-mcp-header\":\"N\"}}}]}",
          "a: x-mcp-header stands where no argument is reached by properties alone"},
-        {"{\"$defs\":{\"d\":{\"type\":\"string\",\"x-mcp-header\":\"N\"}}}", "d: x-mcp-header stands where no argument is reached by properties alone"},
+        {"{\"$defs\":{\"d\":{\"type\":\"string\",\"x-mcp-header\":\"N\"}}}",
+         "d: x-mcp-header stands where no argument is reached by properties alone"},
         {"{\"type\":\"string\",\"x-mcp-header\":\"N\"}", ": x-mcp-header stands where no argument is reached by properties alone"},
     };
     struct arena a = {0};
