@@ -271,8 +271,10 @@ def test_a_silent_server_keeps_nobody_and_comes_back(house):
 
 
 def touch(house):
-    """Another version of the estate: what is granted might have changed."""
-    house.put("people.yaml", open(os.path.join(house.estate, "people.yaml")).read() + "# once more\n")
+    """A tool is forbidden, and permitted again: lists are others, and then as they were."""
+    house.put("policies/touch.cedar", '@id("touch") forbid (principal, action == Action::"bank/level", resource);\n')
+    house.api("POST", "/v1/reload", {})
+    os.remove(os.path.join(house.estate, "policies/touch.cedar"))
     house.api("POST", "/v1/reload", {})
 
 
@@ -289,7 +291,7 @@ def test_a_server_that_falls_silent_later_is_left_out(hub, house):
     hub.ask("prompts/list")
     result = hub.ask("prompts/list")["result"]
     assert [p["name"].split("__")[0] for p in result["prompts"]] == ["bank", "bank", "old", "old"]
-    assert result["_meta"]["writ/missing"] == [{"destination": "evil", "why": "evil has not answered yet"}]
+    assert [(m["destination"], m["why"]) for m in result["_meta"]["writ/missing"]] == [("evil", "evil has not answered yet")]
     control(house, "evil")
     control(house, "old")
     end = time.monotonic() + DEADLINE
@@ -465,9 +467,9 @@ def test_changes_of_all_are_told_once(house):
         whole(lines)
         lines.notes.clear()
         lines.call("old__change")
-        while len([n for n in lines.notes if n["method"].endswith("/list_changed")]) < 3:
+        while not [n for n in lines.notes if n["method"].endswith("/list_changed")]:
             lines.notes.append(lines.receive())
-        assert sorted(n["method"] for n in lines.notes) == [f"notifications/{w}/list_changed" for w in ("prompts", "resources", "tools")]
+        assert [n["method"] for n in lines.notes] == ["notifications/resources/list_changed"], "tools and prompts are as they were, whatever it says"
         lines.notes.clear()
         touch(house)
         wait_for_change(lines)
