@@ -110,9 +110,7 @@ async def watch(client, step):
     if client.session.protocol_version == "2026-07-28":
         async with client.listen(tools_list_changed=True, prompts_list_changed=True, resources_list_changed=True) as events:
             print("watching", file=sys.stderr, flush=True)
-            async for event in events:
-                heard.append("notifications/" + {"ToolsListChanged": "tools", "PromptsListChanged": "prompts", "ResourcesListChanged": "resources"}.get(
-                    type(event).__name__.removesuffix("Event"), type(event).__name__) + "/list_changed")
+            async for _ in events:  # the message handler has heard of it, too
                 break
     else:
         print("watching", file=sys.stderr, flush=True)

@@ -319,7 +319,7 @@ look_over(struct link *l)
     if (l->state == LINK_STARTING)
         link_now_ready(l);
     if (l->session && l->state == LINK_READY)
-        view_look(l->session);
+        view_looked(l->session);
     if (p->again && l->state == LINK_READY)
         look(l);
     if (l->state == LINK_READY && (!p->busy || p->in_a_row >= LOOKS_IN_A_ROW))

@@ -533,6 +533,9 @@ const struct json *link_instructions(const struct link *l);
  */
 void gate_lists_changed(struct gate *g, const char *destination);
 void view_look(struct session *s);
+/* view_claimed(s, method): its server says that a list changed: pass it on? If not, it is told with what a look finds: view_looked(s). */
+bool view_claimed(struct session *s, struct bytes method);
+void view_looked(struct session *s);
 void view_listed(struct session *s, const struct json *resources, bool first);
 void view_seen(struct session *s);
 void view_free(struct session *s);

@@ -97,9 +97,7 @@ note_passes(struct session *s, const struct rpc *m)
 {
     if (bytes_is(m->method, "notifications/resources/updated"))
         return subject_hears(s, rpc_param(m, "uri")); /* it was subscribed to when the writ could read it */
-    if (bytes_is(m->method, "notifications/resources/list_changed"))
-        return subject_granted(s, "@resources"); /* which ones there are is not looked at */
-    return !bytes_ends(m->method, BYTES("/list_changed")); /* they are looked at, and told when they are others for this client (view.c) */
+    return !bytes_ends(m->method, BYTES("/list_changed")) || view_claimed(s, m->method);
 }
 
 void

@@ -14,6 +14,7 @@ enum { VIEW_TOOLS, VIEW_PROMPTS, VIEW_RESOURCES, VIEWS };
 
 struct view {
     bool known, more;
+    bool claimed[VIEWS]; /* the server said that it changed; told when it has been looked at */
     uint8_t digest[VIEWS][SHA256_DIGEST_LENGTH];
     struct seen seen;
     struct arena arena; /* of ${uris} */
@@ -186,16 +187,19 @@ view_free(struct session *s)
     free(s->view);
 }
 
-void
-view_look(struct session *s)
+/* ${looked}: what its server said of changes has been looked at. */
+static void
+look(struct session *s, bool looked)
 {
     uint8_t now[VIEWS][SHA256_DIGEST_LENGTH];
     bool changed[VIEWS] = {false};
     struct view *v = s->ended || s->hub ? NULL : view_of(s);
     if (v == NULL || !digests(s, v, now))
         return;
-    for (size_t i = 0; i < VIEWS; i++)
-        changed[i] = v->known && memcmp(now[i], v->digest[i], sizeof now[i]) != 0;
+    for (size_t i = 0; i < VIEWS; i++) {
+        changed[i] = (v->known && memcmp(now[i], v->digest[i], sizeof now[i]) != 0) || (looked && v->claimed[i]);
+        v->claimed[i] = v->claimed[i] && !changed[i];
+    }
     memcpy(v->digest, now, sizeof now);
     v->known = true;
     v->seen = writ_seen(s->gate->config.writs, s->writ);
@@ -204,6 +208,34 @@ view_look(struct session *s)
         if (changed[i])
             tell(s, &lists[i]);
     session_unref(s);
+}
+
+void
+view_look(struct session *s)
+{
+    look(s, false);
+}
+
+void
+view_looked(struct session *s)
+{
+    look(s, true);
+}
+
+bool
+view_claimed(struct session *s, struct bytes method)
+{
+    struct view *v = view_of(s);
+    for (size_t i = 0; i < VIEWS; i++) {
+        if (!bytes_is(method, lists[i].method))
+            continue;
+        bool granted = i == VIEW_TOOLS || subject_granted(s, i == VIEW_PROMPTS ? "@prompts" : "@resources");
+        if (!granted || v == NULL || s->link == NULL || !s->link->pins->busy)
+            return granted;
+        v->claimed[i] = true;
+        return false;
+    }
+    return true;
 }
 
 void
