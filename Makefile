@@ -10,7 +10,7 @@ N ?= 1000000
 SEED ?= 1
 SETS ?= 4
 
-.PHONY: help build demo test check bench bench-mcp bench-revocation bench-federation bench-cedar conformance conformance-client install format asan tsan fuzz peers cedar-diff cedar-sets cedar-corpus cedar-coverage soak clean
+.PHONY: help build demo test check bench bench-mcp bench-revocation bench-federation bench-cedar conformance conformance-client install format asan tsan fuzz peers cedar-diff cedar-sets cedar-corpus cedar-coverage packs soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,9 @@ cedar-corpus: ## every case of the folder DIR, in the official corpus format, ag
 
 cedar-coverage: ## MC/DC coverage of the Cedar engine: unit tests, generated cases and, with CEDAR_DATA, the corpus
 	@scripts/cedar-coverage.sh
+
+packs: ## every pack whose server starts without an account, against that server
+	@scripts/packs.sh
 
 soak: ## fuzz targets for SOAK_SECONDS (2 h) in all, then CRASH_RUNS (200) kills of the server
 	@scripts/soak.sh

@@ -3,7 +3,7 @@
 #
 #     scripts/setup.sh GROUP…      core: compiler, Meson, libraries    node: official MCP clients and servers, the official Cedar engine, a Node for them
 #                                  conformance: the official MCP conformance suite    browser: Chromium, and MCP Inspector
-#                                  python: pytest and the MCP SDK      clang: fuzzing, ThreadSanitizer
+#                                  python: pytest, MCP SDK, servers    clang: fuzzing, ThreadSanitizer
 #                                  format: clang-format                bench: the peers of `make bench`
 #
 # Debian 12 and Ubuntu 24.04. Packages come from the distribution, npm and PyPI; the latter two stay below build/.
@@ -191,7 +191,11 @@ for group in "$@"; do
     node) node_install ;;
     conformance) tool_install conformance tests/conformance/mcp "the MCP conformance suite" ;;
     browser) tool_install inspector tests/real/inspector "MCP Inspector" ;;
-    python) venv_install venv tests/real/requirements.txt ;;
+    python)
+        venv_install venv tests/real/requirements.txt
+        venv_install servers tests/real/servers.txt
+        venv_install servers-older tests/real/servers-older.txt
+        ;;
     format) venv_install format scripts/format.txt ;;
     *) die "no group '$group'; there are core, node, conformance, browser, python, clang, format, bench" ;;
     esac

@@ -195,12 +195,12 @@ void log_line(struct buf *b, const struct json *record, bool colour);
 struct err cmd_init(struct cli *c), cmd_adopt(struct cli *c), cmd_check(struct cli *c), cmd_serve(struct cli *c), cmd_run(struct cli *c),
     cmd_mcp(struct cli *c), cmd_close(struct cli *c), cmd_revoke(struct cli *c), cmd_restore(struct cli *c), cmd_explain(struct cli *c),
     cmd_status(struct cli *c), cmd_writs(struct cli *c), cmd_agent(struct cli *c), cmd_destination_list(struct cli *c),
-    cmd_destination_show(struct cli *c), cmd_pin(struct cli *c), cmd_propose(struct cli *c), cmd_seal(struct cli *c), cmd_secrets(struct cli *c),
-    cmd_forget(struct cli *c), cmd_connect(struct cli *c), cmd_disconnect(struct cli *c), cmd_accounts(struct cli *c), cmd_client_key(struct cli *c),
-    cmd_alert_list(struct cli *c), cmd_alert_test(struct cli *c), cmd_alert_seal(struct cli *c), cmd_log(struct cli *c),
-    cmd_log_verify(struct cli *c), cmd_help(struct cli *c), cmd_version(struct cli *c), cmd_policy_check(struct cli *c),
-    cmd_policy_test(struct cli *c), cmd_policy_eval(struct cli *c), cmd_policy_format(struct cli *c), cmd_policy_eject(struct cli *c),
-    cmd_policy_convert(struct cli *c), cmd_policy_who(struct cli *c);
+    cmd_destination_show(struct cli *c), cmd_pin(struct cli *c), cmd_propose(struct cli *c), cmd_pack_list(struct cli *c),
+    cmd_pack_show(struct cli *c), cmd_seal(struct cli *c), cmd_secrets(struct cli *c), cmd_forget(struct cli *c), cmd_connect(struct cli *c),
+    cmd_disconnect(struct cli *c), cmd_accounts(struct cli *c), cmd_client_key(struct cli *c), cmd_alert_list(struct cli *c),
+    cmd_alert_test(struct cli *c), cmd_alert_seal(struct cli *c), cmd_log(struct cli *c), cmd_log_verify(struct cli *c), cmd_help(struct cli *c),
+    cmd_version(struct cli *c), cmd_policy_check(struct cli *c), cmd_policy_test(struct cli *c), cmd_policy_eval(struct cli *c),
+    cmd_policy_format(struct cli *c), cmd_policy_eject(struct cli *c), cmd_policy_convert(struct cli *c), cmd_policy_who(struct cli *c);
 /* Hidden ones, started by the server itself; they take the arguments of main. */
 int cmd_server(int argc, char **argv);
 

@@ -132,7 +132,7 @@ read_known_by(struct loader *l, const struct yaml *y, struct pack *p)
 static bool
 read_pack(struct loader *l, const struct file *file, bool own, struct pack *p)
 {
-    struct pack_file f = {.pack = {.id = file->name, .own = own, .place = {file->path, 1}}};
+    struct pack_file f = {.pack = {.id = file->name, .own = own, .text = file->text, .place = {file->path, 1}}};
     const struct yaml *top = file_yaml(l, file);
     size_t before = l->findings->errors;
     if (top == NULL)

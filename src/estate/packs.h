@@ -30,7 +30,8 @@ struct pack {
     const char *note; /* for who confirms, or NULL */
     struct pack_tool *tools; /* in order of name; a name may stand several times, for several ranges of versions */
     size_t n_tools;
-    bool own; /* of the estate */
+    bool own;          /* of the estate */
+    struct bytes text; /* the file */
     struct place place;
 };
 

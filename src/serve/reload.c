@@ -5,7 +5,7 @@
 
 #define SETTLE_MS 200 /* editors write in several steps */
 
-static const char *const watched[] = {"", "/agents", "/destinations", "/pins", "/tasks", "/policies", "/inspection", "/alerts"};
+static const char *const watched[] = {"", "/agents", "/destinations", "/pins", "/tasks", "/policies", "/inspection", "/alerts", "/packs"};
 #define WATCHED (sizeof watched / sizeof *watched)
 
 struct reload {
@@ -59,11 +59,26 @@ reload_now(struct serve *s)
         serve_say(s, "the estate was not looked at: %s", e.text);
 }
 
+static void changed(uv_fs_event_t *event, const char *name, int events, int status);
+
+/* A folder that is not there is not watched; the one above it tells when it comes. */
+static void
+watch_folders(struct reload *r)
+{
+    for (size_t i = 0; i < WATCHED; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s%s", r->serve->options.estate_dir, watched[i]);
+        if (!r->watching[i])
+            r->watching[i] = uv_fs_event_start(&r->events[i], changed, path, 0) == 0;
+    }
+}
+
 static void
 settled(void *ctx)
 {
     struct reload *r = ctx;
     r->settle = NULL;
+    watch_folders(r);
     reload_now(r->serve);
 }
 
@@ -93,13 +108,11 @@ reload_watch(struct serve *s)
         return err_make(E_MEMORY, "no memory to watch the estate");
     r->serve = s;
     for (size_t i = 0; i < WATCHED; i++) {
-        char path[4096];
-        snprintf(path, sizeof path, "%s%s", s->options.estate_dir, watched[i]);
         uv_fs_event_init(loop_uv(s->loop), &r->events[i]);
         r->events[i].data = r;
-        r->watching[i] = uv_fs_event_start(&r->events[i], changed, path, 0) == 0; /* a folder that is not there is not watched */
     }
     snprintf(r->told, sizeof r->told, "%s", s->snapshot->estate->version);
+    watch_folders(r);
     s->reload = r;
     uv_signal_init(loop_uv(s->loop), &s->hangup);
     s->hangup.data = s;

@@ -63,14 +63,43 @@ refusal(const struct rpc *answer, const char *method)
     return err_make(E_UPSTREAM, "the server refused %s: %.*s", method, BYTES_CUT(text, 120));
 }
 
+static void got_initialized(struct link *l, const struct rpc *answer, struct err e);
+static void got_discovered(struct link *l, const struct rpc *answer, struct err e);
+typedef void question(struct link *l, const struct rpc *answer, struct err e);
+
+static struct pending *
+waits_for(struct link *l, question *own)
+{
+    struct pending *p = l->waiting;
+    while (p && p->own != own)
+        p = p->next;
+    return p;
+}
+
+/* Its answer is of no use any more. */
+static void
+drop(struct link *l, question *own)
+{
+    struct pending *p = waits_for(l, own);
+    if (p == NULL)
+        return;
+    l->transport->cancel(l, p);
+    link_forget(l, p);
+}
+
 static void
 got_initialized(struct link *l, const struct rpc *answer, struct err e)
 {
     bool good = !err_failed(e) && json_is(json_get(answer->result, "protocolVersion"), JSON_STRING) && keep_start(l, answer->result);
+    if (!good && waits_for(l, got_discovered)) {
+        l->route->speaks[ERA_LEGACY] = SPEAKS_NO; /* it was slow to answer what it was asked first */
+        return;
+    }
     if (!good) {
         not_spoken(l, ERA_LEGACY, err_failed(e) ? e : refusal(answer, "initialize"));
         return;
     }
+    drop(l, got_discovered);
     spoken(l, ERA_LEGACY);
     link_notify(l, BYTES("notifications/initialized"), (struct bytes){NULL, 0});
     if (l->state != LINK_DEAD)
@@ -111,26 +140,28 @@ got_discovered(struct link *l, const struct rpc *answer, struct err e)
         loop_cancel(l->probe_due);
     l->probe_due = NULL;
     if (!err_failed(e) && answer->result && speaks_modern(answer) && keep_start(l, answer->result)) {
+        drop(l, got_initialized);
         spoken(l, ERA_MODERN);
         link_pins_start(l);
+    } else if (waits_for(l, got_initialized)) {
+        l->route->speaks[ERA_MODERN] = SPEAKS_NO;
     } else {
         not_spoken(l, ERA_MODERN, err_failed(e) ? e : refusal(answer, "server/discover"));
     }
 }
 
-/* Silence is an answer too, unless it is all that is left to ask: then the link's own deadline decides. */
+/*
+ * Silence may mean that it does not know the question, or that it is still starting: the other question is asked as well, and whichever is answered
+ * first decides. A server that takes the first message for the era of the connection answers the first and refuses the second.
+ */
 static void
 discover_silent(void *ctx)
 {
     struct link *l = ctx;
     l->probe_due = NULL;
-    for (struct pending *p = l->waiting; p; p = p->next)
-        if (p->own == got_discovered) {
-            l->transport->cancel(l, p);
-            link_forget(l, p);
-            break;
-        }
-    got_discovered(l, NULL, err_make(E_TIMEOUT, "no answer to server/discover within %d s", DISCOVER_MS / 1000));
+    l->route->speaks[ERA_MODERN] = SPEAKS_NO;
+    l->asked_both = true;
+    ask_initialize(l);
 }
 
 static void
