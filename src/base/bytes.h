@@ -139,6 +139,13 @@ void buf_base64(struct buf *b, struct bytes s);
 void buf_base64url(struct buf *b, struct bytes s);
 /* buf_room(b, n): make room for ${n} more bytes and return where they go (then add to b->n), or NULL and failed. */
 uint8_t *buf_room(struct buf *b, size_t n);
+/* buf_expect(b, n): about ${n} bytes will come: room for them at once, rather than by doubling, unless that would pass the maximum. */
+static inline void
+buf_expect(struct buf *b, size_t n)
+{
+    if (!b->failed && b->n <= b->max && n <= b->max - b->n)
+        buf_room(b, n);
+}
 /* buf_drop(b, n): forget the first ${n} bytes. */
 void buf_drop(struct buf *b, size_t n);
 void buf_free(struct buf *b);

@@ -547,6 +547,7 @@ call_answer(struct down *d, const struct rpc *answer)
     }
     call_over(d, asks ? "input_required" : task ? "task" : json_is(failed, JSON_BOOL) && failed->truth ? "tool_error" : "ok", answer->root->raw.n);
     struct buf b = buf_make(RESULT_MAX);
+    buf_expect(&b, answer->result->raw.n + 64);
     result_translate(&b, s, answer->result, false);
     if (b.failed)
         down_error(d, RPC_WRIT_UPSTREAM, "the result is too large", (struct bytes){NULL, 0});

@@ -109,6 +109,16 @@ now_ms(const struct http_stream *s)
     return env->now_ms(env);
 }
 
+#define ROOM_AT_ONCE ((uint64_t)1 << 20) /* more is made as it comes: a length is only said */
+
+static void
+make_room(struct http_stream *s, struct bytes length)
+{
+    uint64_t n;
+    if (!s->events && bytes_u64(length, &n) && n <= ROOM_AT_ONCE)
+        buf_expect(&s->body, (size_t)n);
+}
+
 static void
 on_head(struct http_call *c, int status, const struct http_headers *headers, void *ctx)
 {
@@ -119,6 +129,7 @@ on_head(struct http_call *c, int status, const struct http_headers *headers, voi
     if ((status != 429 && status != 503) || !retry_after_read(http_header(headers, "retry-after"), now_ms(s), &s->retry_after_ms))
         s->retry_after_ms = status == 429 ? RETRY_AFTER_MS : 0;
     s->events = bytes_starts(type, BYTES("text/event-stream"));
+    make_room(s, http_header(headers, "content-length"));
     if (session.n && session.n < sizeof s->wire->session && s->wire->session[0] == 0) {
         memcpy(s->wire->session, session.at, session.n);
         s->wire->session[session.n] = 0;

@@ -90,6 +90,7 @@ rpc_put_notification(struct buf *b, struct bytes method, struct bytes params)
 void
 rpc_put_result(struct buf *b, struct bytes id, struct bytes result)
 {
+    buf_expect(b, result.n + id.n + 64);
     put_head(b, id);
     json_member_raw(b, "result", result);
     json_close(b, '}');
