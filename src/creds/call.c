@@ -118,6 +118,14 @@ on_error(struct http_call *c, struct err e, void *ctx)
     fail(ctx, e);
 }
 
+static void
+on_sent(struct http_call *c, void *ctx)
+{
+    struct creds_call *k = ctx;
+    if (k->on.on_sent)
+        k->on.on_sent(c, k->ctx);
+}
+
 /* ---------------------------------------------------------------------------------------------------------------- going out */
 
 /* What carries a credential, or is about the connection to a proxy, comes from the account or not at all. */
@@ -147,7 +155,7 @@ put_secrets(const struct creds_account *a, struct http_header *to, size_t room)
 static struct err
 send_now(struct creds_call *k)
 {
-    static const struct http_call_on on = {on_head, on_body, on_end, on_error};
+    static const struct http_call_on on = {on_head, on_body, on_end, on_error, on_sent};
     struct creds_account *a = k->account;
     UNINITIALIZED struct http_header list[HEADERS_MAX];
     struct buf bearer = buf_make(TOKEN_MAX + 16);

@@ -49,10 +49,13 @@ void endpoint_close(struct endpoint *e);
  * lines_feed; lines_end when the stream is gone.
  */
 struct lines;
-struct err lines_open(struct gate *g, struct writ *writ, const char *destination, void (*write)(void *ctx, struct bytes line), void *ctx,
+struct err lines_open(struct gate *g, struct writ *writ, const char *destination, bool (*write)(void *ctx, struct bytes line), void *ctx,
                       struct lines **out) MUST_USE;
 void lines_feed(struct lines *l, struct bytes part);
 void lines_end(struct lines *l);
+/* ${write} gives false when the client is slow; lines_drained when it has taken all. ${hold}: do not read from the client for now, or do again. */
+void lines_drained(struct lines *l);
+void lines_on_hold(struct lines *l, void (*hold)(void *ctx, bool on));
 /* lines_writ(l): its writ now. The session asks for a new one through ${reopen} when idleness ended the old one; answer with lines_rebind. */
 void lines_on_reopen(struct lines *l, void (*reopen)(void *ctx, struct lines *l));
 void lines_rebind(struct lines *l, struct writ *writ, struct err e);

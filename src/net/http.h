@@ -132,8 +132,13 @@ void http_pause(struct http_exchange *x, bool paused);
 struct net_stream;
 struct net_stream *http_upgrade(struct http_exchange *x, const char *protocol, void (*on_bytes)(struct net_stream *s, struct bytes part, void *ctx),
                                 void (*on_closed)(struct net_stream *s, void *ctx), void *ctx);
-/* net_stream_write: false when the queue is past its limit (the bytes are queued all the same). net_stream_close: on_closed follows. */
+/*
+ * net_stream_write: false when the queue is past its limit (the bytes are queued all the same); then ${on_drain} of net_stream_on_drain follows.
+ * net_stream_pause: stop or go on reading. net_stream_close: on_closed follows.
+ */
 bool net_stream_write(struct net_stream *s, struct bytes part);
+void net_stream_on_drain(struct net_stream *s, void (*on_drain)(struct net_stream *s, void *ctx));
+void net_stream_pause(struct net_stream *s, bool paused);
 void net_stream_close(struct net_stream *s);
 size_t net_stream_queued(const struct net_stream *s);
 const struct net_peer *net_stream_peer(const struct net_stream *s);
@@ -148,6 +153,7 @@ struct http_call_on {
     void (*on_body)(struct http_call *c, struct bytes part, void *ctx);
     void (*on_end)(struct http_call *c, void *ctx);
     void (*on_error)(struct http_call *c, struct err e, void *ctx); /* instead of on_end, at any time */
+    void (*on_sent)(struct http_call *c, void *ctx); /* the kernel has the whole request; may come again, and from inside http_call */
 };
 
 struct http_call_request {

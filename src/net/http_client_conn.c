@@ -173,12 +173,23 @@ expect_answer(struct client_conn *cc, bool sent)
     conn_due(&cc->conn, sent ? conn_now(&cc->conn) + cc->call->answer_ms : 0);
 }
 
+static void
+sent(struct client_conn *cc)
+{
+    expect_answer(cc, true);
+    if (cc->call->on.on_sent)
+        cc->call->on.on_sent(cc->call, cc->call->ctx);
+}
+
 void
 cc_send(struct client_conn *cc)
 {
     cc->parser.no_body = cc->call->head_method;
     cc->parser.limits = &cc->client->limits;
-    expect_answer(cc, conn_send(&cc->conn, buf_bytes(&cc->call->request)));
+    if (conn_send(&cc->conn, buf_bytes(&cc->call->request)))
+        sent(cc);
+    else
+        expect_answer(cc, false);
 }
 
 static void
@@ -186,7 +197,7 @@ client_drained(struct conn *c)
 {
     struct client_conn *cc = (struct client_conn *)c;
     if (cc->call && !cc->call->got_head)
-        expect_answer(cc, true);
+        sent(cc);
 }
 
 /* Fit for another call: everything said on both sides, nothing left over (what comes unasked could pass for the next answer). */

@@ -230,7 +230,7 @@ server_settle(struct server_conn *sc)
         return;
     if (sc->x)
         exchange_continue(sc->x);
-    conn_read(&sc->conn, sc->in.n - sc->in_at < AHEAD_BYTES);
+    conn_read(&sc->conn, sc->in.n - sc->in_at < AHEAD_BYTES && !(sc->stream && stream_paused(sc->stream)));
     conn_due(&sc->conn, deadline(sc));
 }
 

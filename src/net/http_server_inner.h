@@ -61,6 +61,7 @@ void server_keep(struct server_conn *sc, struct bytes in);
 
 void stream_bytes(struct net_stream *s, struct bytes part);
 void stream_drained(struct net_stream *s);
+bool stream_paused(const struct net_stream *s);
 /* stream_end(s): on_closed, and its memory is gone. */
 void stream_end(struct net_stream *s);
 

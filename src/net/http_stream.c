@@ -6,8 +6,9 @@ struct net_stream {
     struct server_conn *sc;
     void (*on_bytes)(struct net_stream *s, struct bytes part, void *ctx);
     void (*on_closed)(struct net_stream *s, void *ctx);
+    void (*on_drain)(struct net_stream *s, void *ctx);
     void *ctx;
-    bool closing;
+    bool closing, full, paused;
 };
 
 /* RFC 9110 §7.8: only what was asked for, only in HTTP/1.1, and not in the middle of a body. */
@@ -46,8 +47,19 @@ stream_bytes(struct net_stream *s, struct bytes part)
 void
 stream_drained(struct net_stream *s)
 {
-    if (s->closing)
+    if (s->closing) {
         server_close(s->sc, false);
+    } else if (s->full) {
+        s->full = false;
+        if (s->on_drain)
+            s->on_drain(s, s->ctx);
+    }
+}
+
+bool
+stream_paused(const struct net_stream *s)
+{
+    return s->paused && !s->closing;
 }
 
 void
@@ -65,7 +77,21 @@ net_stream_write(struct net_stream *s, struct bytes part)
     if (s->closing)
         return false;
     conn_write(&s->sc->conn, part);
-    return net_stream_queued(s) <= s->sc->limits.write_queue_bytes;
+    s->full = s->full || net_stream_queued(s) > s->sc->limits.write_queue_bytes;
+    return !s->full;
+}
+
+void
+net_stream_on_drain(struct net_stream *s, void (*on_drain)(struct net_stream *s, void *ctx))
+{
+    s->on_drain = on_drain;
+}
+
+void
+net_stream_pause(struct net_stream *s, bool paused)
+{
+    s->paused = paused;
+    server_settle(s->sc);
 }
 
 void

@@ -50,15 +50,33 @@ stream_closed(struct net_stream *st, void *ctx)
     shim_free(h);
 }
 
-static void
+static bool
 write_line(void *ctx, struct bytes line)
 {
     struct shim *h = ctx;
     if (h->stream == NULL)
-        return;
-    net_stream_write(h->stream, line);
-    if (net_stream_queued(h->stream) > ((size_t)32 << 20)) /* a client that reads nothing cannot hold memory for ever */
+        return true;
+    bool room = net_stream_write(h->stream, line);
+    if (net_stream_queued(h->stream) > ((size_t)32 << 20)) /* what was under way when it stopped reading is too much */
         net_stream_close(h->stream);
+    return room;
+}
+
+static void
+stream_drained(struct net_stream *st, void *ctx)
+{
+    struct shim *h = ctx;
+    (void)st;
+    if (h->lines)
+        lines_drained(h->lines);
+}
+
+static void
+hold(void *ctx, bool on)
+{
+    struct shim *h = ctx;
+    if (h->stream)
+        net_stream_pause(h->stream, on);
 }
 
 static struct err
@@ -142,8 +160,11 @@ opened(struct err e, struct writ *writ, void *ctx)
     lines_on_reopen(h->lines, reopen);
     h->x = NULL;
     h->stream = http_upgrade(x, "mcp-lines", stream_bytes, stream_closed, h);
-    if (h->stream)
+    if (h->stream) {
+        net_stream_on_drain(h->stream, stream_drained);
+        lines_on_hold(h->lines, hold);
         return;
+    }
     lines_end(h->lines);
     h->lines = NULL;
     writ_close(s->writs, writ, WRIT_COMPLETED, "its client asked for no upgrade", "agent", NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "gate/mcp/flow.h"
 #include "gate/mcp/limit.h"
 
 _Static_assert(sizeof(struct down) <= MEM_BLOCK, "a request fits a block");
@@ -77,6 +78,7 @@ down_finish(struct down *d, struct buf *message)
     asks_over(d);
     hub_over(d);
     limit_over(d);
+    flow_down(d, false);
     running_ended(s->gate->config.writs, &d->running);
     if (d->at) {
         *d->at = d->next;
@@ -140,7 +142,7 @@ late(void *ctx)
         return;
     }
     struct link *l = d->session->link;
-    if (l && d->pending)
+    if (l && d->pending && !d->full && !d->session->full) /* else its client was slow */
         limit_bad(l, d, err_make(E_TIMEOUT, "%s did not answer in time", d->session->destination));
     call_over(d, "timeout", 0);
     down_fail(d, err_make(E_TIMEOUT, "%s did not answer within %llu s", d->session->destination, (unsigned long long)(d->deadline_ms / 1000)));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "gate/mcp/bearer.h"
+#include "gate/mcp/flow.h"
 #include "gate/mcp/headers.h"
 #include "gate/mcp/refusal.h"
 
@@ -105,6 +106,17 @@ write_event(struct visit *v, const char *id, struct bytes message)
     buf_free(&b);
     if (v->behind > BEHIND_MAX)
         http_cut(v->x);
+    else if (v->behind && v->down)
+        flow_down(v->down, true);
+}
+
+static void
+on_drain(struct http_exchange *x)
+{
+    struct visit *v = http_exchange_data(x);
+    v->behind = 0;
+    if (v->down)
+        flow_down(v->down, false);
 }
 
 /* The first event of a stream has an id and says nothing, so that its client can come back before anything else was said (SEP-1699). */
@@ -601,6 +613,8 @@ on_ended(struct http_exchange *x, bool aborted)
     }
     struct down *d = v->down;
     v->down = NULL;
+    if (d)
+        flow_down(d, false);
     if (d) {
         if (d->stream && !d->answered && !d->session->ended)
             d->face_ctx = NULL; /* it may be taken up again */
@@ -710,6 +724,7 @@ on_request(struct http_exchange *x, const struct http_request *r, struct http_on
     enum refusal_kind kind = REFUSED_ORIGIN;
     struct visit *v = ARENA_NEW(http_exchange_arena(x), struct visit);
     on->on_ended = on_ended;
+    on->on_drain = on_drain;
     http_exchange_set(x, v);
     struct err refused = v ? check_origin(r) : err_make(E_MEMORY, "no memory for a request");
     if (!err_failed(refused)) {

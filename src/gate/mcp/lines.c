@@ -1,6 +1,7 @@
 /* The stdio form of MCP on a byte stream: one JSON-RPC message a line, both ways. The era is what the first request speaks. */
 #include <stdlib.h>
 
+#include "gate/mcp/flow.h"
 #include "gate/mcp/refusal.h"
 
 struct lines {
@@ -9,7 +10,8 @@ struct lines {
     struct writ *writ;
     struct session *session;
     char destination[65];
-    void (*write)(void *ctx, struct bytes line);
+    bool (*write)(void *ctx, struct bytes line);
+    void (*hold)(void *ctx, bool on);
     void *ctx;
     void (*reopen)(void *ctx, struct lines *l);
     struct buf partial, parked; /* parked: lines that came while a new writ is opened */
@@ -27,9 +29,25 @@ say(struct lines *l, struct bytes message)
         if (b.at[i] == '\n' || b.at[i] == '\r')
             b.at[i] = ' '; /* only between tokens: inside strings they are escaped */
     buf_putc(&b, '\n');
-    if (!b.failed)
-        l->write(l->ctx, buf_bytes(&b));
+    bool room = b.failed || l->write(l->ctx, buf_bytes(&b));
     buf_free(&b);
+    if (!room && l->session && !l->ended)
+        flow_session(l->session, true);
+}
+
+void
+lines_drained(struct lines *l)
+{
+    if (l->session)
+        flow_session(l->session, false);
+}
+
+static void
+choke(struct session *s, bool on)
+{
+    struct lines *l = s->owner;
+    if (l->hold && !l->ended)
+        l->hold(l->ctx, on);
 }
 
 static void
@@ -89,6 +107,7 @@ ensure_session(struct lines *l, const struct rpc *m)
     l->session->push = push;
     l->session->owner = l;
     l->session->lines = true;
+    l->session->choke = choke;
     return err_ok();
 }
 
@@ -176,7 +195,7 @@ take_line(struct lines *l, struct bytes line)
 }
 
 struct err
-lines_open(struct gate *g, struct writ *writ, const char *destination, void (*write)(void *ctx, struct bytes line), void *ctx, struct lines **out)
+lines_open(struct gate *g, struct writ *writ, const char *destination, bool (*write)(void *ctx, struct bytes line), void *ctx, struct lines **out)
 {
     if (destination[0] && estate_destination(g->snapshot->estate, destination) == NULL)
         return err_make(E_NOT_FOUND, "there is no destination %.64s", destination);
@@ -224,6 +243,7 @@ lines_end(struct lines *l)
     l->ended = true;
     if (l->session) {
         l->session->push = NULL;
+        l->session->choke = NULL;
         session_end(l->session, "the client left");
         l->session = NULL;
     }
@@ -239,6 +259,12 @@ void
 lines_on_reopen(struct lines *l, void (*reopen)(void *ctx, struct lines *l))
 {
     l->reopen = reopen;
+}
+
+void
+lines_on_hold(struct lines *l, void (*hold)(void *ctx, bool on))
+{
+    l->hold = hold;
 }
 
 void

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "gate/mcp/refusal.h"
+#include "gate/mcp/flow.h"
 #include "gate/mcp/limit.h"
 
 #define START_MS 20000   /* a server must have answered initialize and tools/list by then */
@@ -116,6 +117,7 @@ link_now_ready(struct link *l)
         fn(l, err_ok(), l->on_ready_ctx);
     if (l->state == LINK_READY && l->transport->ready)
         l->transport->ready(l);
+    flow_apply(l);
     watch(l);
     link_unref(l);
 }
@@ -381,6 +383,7 @@ link_died(struct link *l, struct err e)
     refusal_of_server(l, NULL, e);
     limit_bad(l, NULL, e);
     limit_start_over(l);
+    flow_end(l);
     link_start_died(l);
     if (l->watch_due)
         loop_cancel(l->watch_due);
@@ -404,6 +407,7 @@ void
 link_close(struct link *l, const char *why)
 {
     link_pins_died(l, err_make(E_WRIT_ENDED, "%s", why));
+    flow_end(l);
     l->session = NULL;
     link_died(l, err_make(E_WRIT_ENDED, "%s", why));
     link_unref(l);

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "gate/mcp/headers.h"
+#include "gate/mcp/flow.h"
 #include "gate/mcp/limit.h"
 
 #define HEADERS_MAX 40
@@ -27,7 +28,8 @@ struct http_stream {
     struct creds_call *call;
     int64_t id;  /* of the pending it is for; 0: none (a notification, GET, DELETE) */
     int status;
-    bool events, is_get;
+    bool events, is_get, paused;
+    size_t unsent;
     uint64_t retry_after_ms; /* as a refusal of the server says */
     /* 2025-11-25: a stream that ends early is taken up where it ended (Last-Event-ID) */
     char last_id[256];
@@ -38,6 +40,15 @@ struct http_stream {
     struct buf body;
     struct sse_reader sse;
 };
+
+static void
+all_sent(struct http_stream *s)
+{
+    size_t n = s->unsent;
+    s->unsent = 0;
+    if (n)
+        flow_unsent(s->wire->link, 0, n);
+}
 
 static void
 stream_free(struct http_stream *s)
@@ -52,6 +63,7 @@ stream_free(struct http_stream *s)
     if (s->again)
         loop_cancel(s->again);
     s->again = NULL;
+    all_sent(s);
     if (s->held)
         return;
     buf_free(&s->body);
@@ -268,7 +280,14 @@ on_error(struct http_call *c, struct err e, void *ctx)
     link_unref(l);
 }
 
-static const struct http_call_on stream_on = {on_head, on_body, on_end, on_error};
+static void
+on_sent(struct http_call *c, void *ctx)
+{
+    (void)c;
+    all_sent(ctx);
+}
+
+static const struct http_call_on stream_on = {on_head, on_body, on_end, on_error, on_sent};
 
 /* -------------------------------------------------------------------------------------------------------- requests */
 
@@ -341,6 +360,19 @@ ready_readers(struct http_stream *s)
     sse_reader_init(&s->sse, max);
 }
 
+static void
+http_flow(struct link *l)
+{
+    struct wire *w = l->wire;
+    for (struct http_stream *s = w ? w->streams : NULL; s; s = s->next) {
+        bool stop = flow_stopped(l, pending_of(s));
+        if (s->call == NULL || stop == s->paused)
+            continue;
+        s->paused = stop;
+        creds_call_pause(s->call, stop);
+    }
+}
+
 static struct http_stream *
 send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes body, struct bytes method)
 {
@@ -354,6 +386,8 @@ send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes bo
     s->next = w->streams;
     w->streams = s;
     ready_readers(s);
+    s->unsent = body.n;
+    flow_unsent(w->link, body.n, 0);
     struct err e = ask_stream(s, verb, p, body, method);
     if (err_failed(e)) {
         stream_free(s);
@@ -361,6 +395,8 @@ send_stream(struct wire *w, const char *verb, struct pending *p, struct bytes bo
             link_refused(w->link, p, e);
         return NULL;
     }
+    if (flow_stopped(w->link, p))
+        http_flow(w->link);
     return s;
 }
 
@@ -372,7 +408,7 @@ resume(void *ctx)
     s->again = NULL;
     s->resumed++;
     s->is_get = true;
-    s->events = false;
+    s->events = s->paused = false;
     s->status = 0;
     buf_free(&s->body);
     sse_reader_free(&s->sse);
@@ -521,4 +557,5 @@ const struct link_transport link_http = {
     .stop = http_stop,
     .ready = http_ready,
     .last = http_last,
+    .flow = http_flow,
 };

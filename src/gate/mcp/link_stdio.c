@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gate/mcp/mcp.h"
+#include "gate/mcp/flow.h"
 
 #define GRACE_MS 300 /* from closing its input to SIGKILL, when nothing was cut in anger */
 #define QUEUE_MAX ((size_t)16 << 20)
+#define STALL_MS 20000 /* a server that takes nothing of what waits for so long reads no more */
+#define STALL_BYTES ((size_t)1 << 20)
 
 struct server {
     struct link *link;
@@ -22,8 +24,9 @@ struct server {
     bool spawned, exited, quiet, killed;
     unsigned closing;
     struct running running;
-    struct timer *grace;
-    size_t queued;
+    struct timer *grace, *stall;
+    size_t queued, left; /* left: of it, when was looked last */
+    bool paused;         /* its output is left unread */
 };
 
 /* ---------------------------------------------------------------------------------------------------------- ending */
@@ -53,6 +56,9 @@ close_handles(struct server *v)
     if (v->grace)
         loop_cancel(v->grace);
     v->grace = NULL;
+    if (v->stall)
+        loop_cancel(v->stall);
+    v->stall = NULL;
     uv_close((uv_handle_t *)&v->in, handle_closed);
     uv_close((uv_handle_t *)&v->out, handle_closed);
     uv_close((uv_handle_t *)&v->err, handle_closed);
@@ -192,8 +198,32 @@ written(uv_write_t *req, int status)
 {
     struct write *w = (struct write *)req;
     w->server->queued -= w->n;
+    flow_unsent(w->server->link, 0, w->n);
     (void)status; /* a broken pipe shows as the end of its output */
     free(w);
+}
+
+static void
+stalled(void *ctx)
+{
+    struct server *v = ctx;
+    size_t left = uv_stream_get_write_queue_size((uv_stream_t *)&v->in);
+    v->stall = NULL;
+    if (v->queued > STALL_BYTES && left >= v->left) {
+        link_died(v->link, err_make(E_TIMEOUT, "its server took nothing of what it is sent for %d s", STALL_MS / 1000));
+    } else if (v->queued > STALL_BYTES) {
+        v->left = left;
+        v->stall = loop_after(v->link->gate->config.loop, STALL_MS, stalled, v);
+    }
+}
+
+static void
+watch_stall(struct server *v)
+{
+    if (v->stall || v->queued <= STALL_BYTES)
+        return;
+    v->left = uv_stream_get_write_queue_size((uv_stream_t *)&v->in);
+    v->stall = loop_after(v->link->gate->config.loop, STALL_MS, stalled, v);
 }
 
 static void
@@ -220,7 +250,25 @@ stdio_send(struct link *l, struct pending *p, struct bytes message, struct bytes
     if (uv_write(&w->req, (uv_stream_t *)&v->in, &b, 1, written) != 0) {
         v->queued -= w->n;
         free(w);
+        return;
     }
+    flow_unsent(l, w->n, 0);
+    watch_stall(v);
+}
+
+/* One stream carries the answers to all requests of the session: it waits for the slowest. */
+static void
+stdio_flow(struct link *l)
+{
+    struct server *v = l->wire;
+    bool stop = v && !v->quiet && flow_any_stopped(l);
+    if (v == NULL || v->closing || v->quiet || stop == v->paused)
+        return;
+    v->paused = stop;
+    if (stop)
+        uv_read_stop((uv_stream_t *)&v->out);
+    else
+        uv_read_start((uv_stream_t *)&v->out, allocate, out_read);
 }
 
 static void
@@ -257,6 +305,10 @@ stdio_stop(struct link *l)
     struct server *v = l->wire;
     if (v == NULL)
         return;
+    if (v->paused && !v->closing && !v->quiet) { /* its end is to be seen */
+        v->paused = false;
+        uv_read_start((uv_stream_t *)&v->out, allocate, out_read);
+    }
     if (!v->spawned) {
         v->exited = v->quiet = true;
     } else if (!v->exited) {
@@ -466,4 +518,5 @@ const struct link_transport link_stdio = {
     .send = stdio_send,
     .cancel = stdio_cancel,
     .stop = stdio_stop,
+    .flow = stdio_flow,
 };

@@ -14,6 +14,7 @@
  *   call.c, list.c         tools/call decided; lists filtered
  *   subject.c              prompts and resources decided
  *   limit.c, breaker.c     what is too often, too much at once, or at a destination that does not answer (limit.h)
+ *   flow.c                 who does not read, and who is not read meanwhile
  *   look.c                 what stands in what passes, both ways: found, redacted, refused, on record
  *   saw.c                  what a writ has seen when a result passes
  *   view.c                 what a session sees, and when that changes
@@ -126,6 +127,9 @@ struct session {
     size_t n_downs;
     /* Messages for the client that belong to no request: false when there is nowhere to put them now. */
     bool (*push)(struct session *s, struct bytes message);
+    /* choke: do not read this client (or do again), as far as that can be. May be NULL. */
+    void (*choke)(struct session *s, bool on);
+    bool full;    /* flow.c: its client takes no more at the moment */
     void *owner;  /* the struct lines or struct endpoint it belongs to */
     bool lines;   /* it is a struct lines */
     void *stream; /* HTTP, legacy: the open GET stream */
@@ -219,6 +223,7 @@ struct down {
     /* limit.c, breaker.c */
     struct limits_place place;
     struct limits_wait wait;
+    bool full;          /* flow.c: its stream takes no more at the moment */
     bool counted, turn; /* in rate and repeats; its turn after waiting has come */
     unsigned probes;    /* it sees whether the destination is back */
     struct limits_agent *counted_by;
@@ -411,6 +416,7 @@ struct link_transport {
     void (*ready)(struct link *l); /* legacy HTTP opens its GET stream */
     /* last: say this while the link ends; nobody waits for an answer. May be NULL. */
     void (*last)(struct link *l, struct bytes message, struct bytes method, struct bytes name);
+    void (*flow)(struct link *l); /* flow.c: what is to be left unread has changed */
 };
 extern const struct link_transport link_stdio, link_http;
 
@@ -435,6 +441,8 @@ struct link {
     enum era probing; /* the era that is being asked for */
     bool asked_both, stopped;
     struct limits_agent *limited; /* breaker.c: whose failures are counted; NULL for a probe */
+    size_t unsent; /* flow.c: bytes that the kernel has not taken yet */
+    bool choked; /* … and they are too many */
     unsigned probes; /* its start sees whether the destination is back */
     bool no_good; /* what is just being received came with an error of HTTP */
     struct arena arena; /* what is kept for the link's life */
