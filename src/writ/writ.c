@@ -586,6 +586,16 @@ writs_load(struct writs *w, struct estate *estate)
     return e;
 }
 
+/* A call or a stream is use; a server that waits for the next call is not, or no task with a server of its own would ever end by idleness. */
+static bool
+in_use(const struct writ *writ)
+{
+    const struct running *e = writ->effects;
+    while (e && e->kind == RUNNING_PROCESS)
+        e = e->next;
+    return e != NULL;
+}
+
 /* What the sweep decides for one writ (locked). */
 static const char *
 sweep_one(struct writs *w, struct writ *writ, int64_t now, enum writ_state *state)
@@ -593,7 +603,7 @@ sweep_one(struct writs *w, struct writ *writ, int64_t now, enum writ_state *stat
     *state = WRIT_EXPIRED;
     if (now >= writ->expires_ms)
         return "its time is over";
-    if (writ->task->idle_ms && now - writ->last_use_ms >= (int64_t)writ->task->idle_ms && writ->effects == NULL)
+    if (writ->task->idle_ms && now - writ->last_use_ms >= (int64_t)writ->task->idle_ms && !in_use(writ))
         return "it was not used";
     *state = WRIT_COMPLETED;
     if (!still_runs(writ))

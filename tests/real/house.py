@@ -124,9 +124,9 @@ class House:
         self.put(f"agents/{name}.yaml", f"purpose: Testing as {name}\nowner: ana\nbackup: ben\nkind: {kind}\nenvironment: test\n"
                  f"{proof(uid)}tasks: [{', '.join(tasks)}]\ndefault_task: {tasks[0]}\n{more}")
 
-    def task(self, name, tools, more=""):
+    def task(self, name, tools, more="", idle="30m"):
         lines = "".join(f"  {k}: {v}\n" for k, v in tools.items())
-        self.put(f"tasks/{name}.yaml", f"purpose: The task {name}\nlifetime: 1h\nidle: 30m\n{more}" + (f"tools:\n{lines}" if lines else "tools: {}\n"))
+        self.put(f"tasks/{name}.yaml", f"purpose: The task {name}\nlifetime: 1h\nidle: {idle}\n{more}" + (f"tools:\n{lines}" if lines else "tools: {}\n"))
 
     def destination(self, name, server, tools, sensitivity="internal", integrity="trusted", more="", repeats=False):
         """``server``: {"command": […]} or {"url": …}. Pinned from the real server the first time the house starts. Tests make the same call again and

@@ -6,12 +6,12 @@ import functools
 import json
 import os
 import subprocess
-import tempfile
 import time
 
 import pytest
 
-from house import DEADLINE, IS_ROOT, NODE, READER, ROOT, WRIT, Endpoint, House, for_everyone, free_port, script
+from clients import run_client
+from house import DEADLINE, NODE, READER, ROOT, WRIT, Endpoint, House, for_everyone, free_port
 
 FIXTURE = os.path.join(for_everyone(os.path.join(ROOT, "tests/conformance/mcp/fixture")), "server.mjs")
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
@@ -85,22 +85,7 @@ def drive(house, client, transport, steps, capabilities):
     sdk, mode, _ = CLIENTS[client]
     servers = {name: {"command": WRIT, "args": ["mcp", name, "--run-dir", house.run], "steps": steps} for name in UPSTREAMS}
     plan = {"sdk": sdk, "mode": mode, "transport": transport, "servers": servers, "capabilities": capabilities, "content": {"name": "Ana", "color": "red"}}
-    with tempfile.NamedTemporaryFile("w", suffix=".json", dir=house.top) as f:
-        json.dump(plan, f)
-        f.flush()
-        os.chmod(f.name, 0o644)
-        command = [NODE, script("client.mjs"), f.name]
-        user = {"user": READER, "group": READER, "extra_groups": []} if IS_ROOT else {}
-        p = house.run_agent(command) if transport == "http" else \
-            subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/", **user)
-        try:
-            out, err = p.communicate(timeout=3 * DEADLINE)
-        except subprocess.TimeoutExpired:
-            p.kill()
-            out, err = p.communicate()
-            pytest.fail(f"{client} over {transport} hung:\n{err}\n{house.said()}")
-    assert p.returncode == 0, f"{err}\n{house.said()}"
-    return json.loads(out.strip().split("\n")[-1])
+    return run_client(house, client, plan)
 
 
 ALL = {"sampling": {}, "elicitation": {"form": {}, "url": {}}, "roots": {}}

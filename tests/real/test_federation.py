@@ -613,3 +613,43 @@ def test_an_older_session_has_its_stream(house):
         c.close()
     finally:
         e.close()
+
+
+# ------------------------------------------------------------------------------------------------------------- idleness
+
+
+@pytest.mark.parametrize("modern", [False, True], ids=["legacy client", "modern client"])
+def test_after_idleness_the_same_conversation_goes_on_under_a_new_writ(house, modern):
+    """The task ended by itself and the person came back: a new writ, all servers again, and nothing that was handed out under the old one counts."""
+    grants = {f"{n}/{t}": "{}" for n in ("bank", "old") for t in ("whoami", "state")} | {"bank/@prompts": "{}"}
+    house.task("brief", grants, idle="2s")
+    house.agent("reader", READER, ["work", "brief"])
+    house.api("POST", "/v1/reload", {})
+    before = set(house.writs())
+    lines = Lines(house, None, modern=modern, args=("--task", "brief"))
+    try:
+        whole(lines)
+        first = (set(house.writs()) - before).pop()
+        assert words(lines.call("bank__whoami")) == "bank whoami"
+        sealed = modern_state(lines, "bank__state")["result"]["requestState"] if modern else None
+        end = time.monotonic() + DEADLINE
+        while house.writs()[first]["state"] != "expired":
+            assert time.monotonic() < end, house.writs()[first]
+            time.sleep(0.1)
+        until_said = time.monotonic() + DEADLINE
+        while "result" not in (answer := lines.call("bank__whoami")):
+            assert time.monotonic() < until_said, answer
+        assert words(answer) == "bank whoami"
+        second = (set(house.writs()) - before - {first}).pop()
+        assert house.writs()[second]["state"] == "active"
+        until(lines, lambda r: sorted(t["name"] for t in r["tools"]) == ["bank__state", "bank__whoami", "old__state", "old__whoami"])
+        assert words(lines.call("old__whoami")) == "old whoami"
+        assert [p["name"] for p in lines.ask("prompts/list")["result"]["prompts"]][:1] == ["bank__hello"]
+        if modern:
+            refused(modern_state(lines, "bank__state", requestState=sealed), "its requestState was given for something else")
+        under = lambda: {r["leaf"]["writ"] for r in house.records(kind="decision", destination="bank") if r["leaf"].get("tool") == "whoami"}
+        while not {first, second} <= under():
+            assert time.monotonic() < until_said + DEADLINE, "each call is on record under its own writ"
+            time.sleep(0.05)
+    finally:
+        lines.close()

@@ -7,11 +7,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 
 import pytest
 
-from house import DEADLINE, FILES_SERVER, IS_ROOT, MODULES, NODE, READER, WRIT, House, free_port, script
+from clients import run_client
+from house import DEADLINE, FILES_SERVER, MODULES, NODE, READER, WRIT, House, free_port, script
 from test_federation import MEMBER, control
 from test_protocol import CLIENTS, LEGACY, READ, pin_patiently, python_lacks
 
@@ -107,24 +107,7 @@ def visit(h, client, transport, task):
     steps = steps_of(h, era)
     plan = {"sdk": sdk, "mode": mode, "transport": transport, "all": True,
             "servers": {"writ": {"command": WRIT, "args": ["mcp", "--run-dir", h.run, "--task", task], "steps": list(steps.values())}}}
-    with tempfile.NamedTemporaryFile("w", suffix=".json", dir=h.top) as f:
-        json.dump(plan, f)
-        f.flush()
-        os.chmod(f.name, 0o644)
-        command = [sys.executable, script("python_client.py"), f.name] if sdk == "python" else [NODE, script("client.mjs"), f.name]
-        if transport == "http":
-            p = h.run_agent(command, task=task)
-        else:
-            user = {"user": READER, "group": READER, "extra_groups": []} if IS_ROOT else {}
-            p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/", **user)
-        try:
-            out, err = p.communicate(timeout=DEADLINE * 3)
-        except subprocess.TimeoutExpired:
-            p.kill()
-            out, err = p.communicate()
-            pytest.fail(f"{client} hung:\n{err}\n{h.said()}")
-    assert p.returncode == 0, f"{err}\n{h.said()}"
-    report = json.loads(out.strip().split("\n")[-1])["writ"]
+    report = run_client(h, client, plan, task)["writ"]
     assert "failed" not in report, report["failed"]
     return era, report, dict(zip(steps, report["steps"]))
 

@@ -9,11 +9,11 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
 
+from clients import run_client
 from house import DEADLINE, FILES_SERVER, IS_ROOT, MODULES, NODE, READER, WRIT, House, Lines, free_port, script
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
@@ -389,24 +389,7 @@ def visit(house, client, transport):
     sdk, mode, era = CLIENTS[client]
     steps = {name: steps_of(name, era, house.docs, sdk) for name in UPSTREAMS}
     servers = {name: {"command": WRIT, "args": ["mcp", name, "--run-dir", house.run], "steps": list(s.values())} for name, s in steps.items()}
-    with tempfile.NamedTemporaryFile("w", suffix=".json", dir=house.top) as plan:
-        json.dump({"sdk": sdk, "mode": mode, "transport": transport, "servers": servers}, plan)
-        plan.flush()
-        os.chmod(plan.name, 0o644)
-        command = [sys.executable, script("python_client.py"), plan.name] if sdk == "python" else [NODE, script("client.mjs"), plan.name]
-        if transport == "http":
-            p = house.run_agent(command)
-        else:
-            user = {"user": READER, "group": READER, "extra_groups": []} if IS_ROOT else {}
-            p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/", **user)
-        try:
-            out, err = p.communicate(timeout=DEADLINE * 3)
-        except subprocess.TimeoutExpired:
-            p.kill()
-            out, err = p.communicate()
-            pytest.fail(f"{client} over {transport} hung:\n{err}\n{house.said()}")
-    assert p.returncode == 0, f"{client} over {transport}:\n{err}\n{house.said()}"
-    reports = json.loads(out.strip().split("\n")[-1])
+    reports = run_client(house, client, {"sdk": sdk, "mode": mode, "transport": transport, "servers": servers})
     return {name: (reports[name], list(steps[name])) for name in UPSTREAMS}
 
 
