@@ -91,6 +91,8 @@ void load_observes(struct loader *l);
 void load_policies(struct loader *l, struct bytes builtin);
 void load_inspection(struct loader *l);
 void load_packs(struct loader *l);
+/* pack_read(l, file, own, p): one pack; false with findings. */
+bool pack_read(struct loader *l, const struct file *file, bool own, struct pack *p);
 void load_alerts(struct loader *l);
 /* check_users(l): which user id belongs to whom, across people and agents (law 12). */
 void check_users(struct loader *l);

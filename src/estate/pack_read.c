@@ -129,8 +129,8 @@ read_known_by(struct loader *l, const struct yaml *y, struct pack *p)
         refuse(l, y, "known_by", "says nothing, so no server would be recognized");
 }
 
-static bool
-read_pack(struct loader *l, const struct file *file, bool own, struct pack *p)
+bool
+pack_read(struct loader *l, const struct file *file, bool own, struct pack *p)
 {
     struct pack_file f = {.pack = {.id = file->name, .own = own, .text = file->text, .place = {file->path, 1}}};
     const struct yaml *top = file_yaml(l, file);
@@ -157,7 +157,7 @@ load_packs(struct loader *l)
     struct file *files = files_list(l, "packs", ".yaml", &n);
     e->packs = estate_list(l, n, sizeof *e->packs);
     for (size_t i = 0; i < n && e->packs && !l->memory; i++)
-        if (read_pack(l, &files[i], true, &e->packs[e->n_packs]))
+        if (pack_read(l, &files[i], true, &e->packs[e->n_packs]))
             e->n_packs++;
 }
 
@@ -187,7 +187,7 @@ read_builtin(struct env *env, struct estate *into)
         const struct example_file *b = &builtin_packs[i];
         struct bytes path = bytes_str(b->path);
         struct file file = {.path = b->path, .name = keep(&l, bytes_sub(path, 0, bytes_find(path, '.'))), .text = bytes_make(b->at, b->n)};
-        if (read_pack(&l, &file, false, &into->packs[into->n_packs]))
+        if (pack_read(&l, &file, false, &into->packs[into->n_packs]))
             into->n_packs++;
     }
     struct err e = builtin_error(&l);

@@ -77,7 +77,7 @@ end_of_member(const struct lines *l, const struct yaml *top, const struct yaml *
             end = (size_t)m->line - 1;
     while (end > (size_t)member->line && blank(l->list[end - 1]))
         end--;
-    return end;
+    return end < l->n ? end : l->n;
 }
 
 static void
@@ -106,13 +106,25 @@ empty_flow(struct bytes line, size_t *from, size_t *to)
     return bytes_starts(line, BYTES("tools:")) && *from < *to && *to < line.n && bytes_trim(bytes_sub(line, *from + 1, *to - *from - 1)).n == 0;
 }
 
-struct err
-tools_add(struct arena *a, struct bytes text, const struct bytes *add, size_t n, struct buf *out)
+/* What was made is read again: where YAML breaks lines otherwise than it seems, nothing must be written. */
+static struct err
+check_made(struct arena *a, const struct yaml *before, const struct buf *out, size_t more)
 {
     struct yaml *top;
+    const struct yaml *had = yaml_get(before, "tools");
+    struct err e = out->failed ? err_make(E_LIMIT, "the file would become too large") : parse(a, buf_bytes(out), &top);
+    if (err_failed(e))
+        return e.code == E_YAML ? err_make(E_YAML, "tools: is laid out in a way that is not understood" BY_HAND) : e;
+    const struct yaml *has = yaml_get(top, "tools");
+    bool good = top->count == before->count + (had == NULL && more) && (has ? has->count : 0) == (had ? had->count : 0) + more;
+    return good ? err_ok() : err_make(E_YAML, "tools: is laid out in a way that is not understood" BY_HAND);
+}
+
+static struct err
+add_lines(struct arena *a, struct bytes text, const struct yaml *top, const struct bytes *add, size_t n, struct buf *out)
+{
     struct lines l;
     size_t from, to;
-    TRY(parse(a, text, &top));
     TRY(lines_of(a, text, &l));
     const struct yaml *tools = yaml_get(top, "tools");
     if (tools == NULL) {
@@ -122,6 +134,8 @@ tools_add(struct arena *a, struct bytes text, const struct bytes *add, size_t n,
         return err_ok();
     }
     size_t at = (size_t)tools->line - 1;
+    if (at >= l.n)
+        return err_make(E_YAML, "line %d: the file has other line breaks than line feeds" BY_HAND, tools->line);
     if (tools->count == 0 && empty_flow(l.list[at], &from, &to)) {
         put_lines(out, &l, 0, at);
         buf_put(out, bytes_trim(bytes_sub(l.list[at], 0, from)));
@@ -137,6 +151,15 @@ tools_add(struct arena *a, struct bytes text, const struct bytes *add, size_t n,
     put_added(out, add, n, (size_t)tools->child->column - 1);
     put_lines(out, &l, end, l.n);
     return err_ok();
+}
+
+struct err
+tools_add(struct arena *a, struct bytes text, const struct bytes *add, size_t n, struct buf *out)
+{
+    struct yaml *top;
+    TRY(parse(a, text, &top));
+    TRY(add_lines(a, text, top, add, n, out));
+    return check_made(a, top, out, n);
 }
 
 /* The end of a double-quoted text that begins at ${from}: behind its closing quote, or 0. */
@@ -199,7 +222,7 @@ tools_confirm(struct arena *a, struct bytes text, const char *const *names, stru
         size_t at = p ? (size_t)p->line - 1 : 0;
         if (p == NULL)
             continue;
-        if (!without_proposed(l.list[at], (size_t)p->column - 1, &line)) {
+        if (at >= l.n || !without_proposed(l.list[at], (size_t)p->column - 1, &line)) {
             buf_free(&line);
             return err_make(E_YAML, "line %d: proposed is not written as Writ writes it; remove it by hand to confirm %.80s", p->line, *names);
         }
@@ -209,9 +232,8 @@ tools_confirm(struct arena *a, struct bytes text, const char *const *names, stru
         if (failed)
             return err_make(E_MEMORY, "out of memory");
     }
-    for (size_t i = 0; i < l.n; i++)
-        buf_put(out, l.list[i]);
-    return err_ok();
+    put_lines(out, &l, 0, l.n);
+    return check_made(a, top, out, 0);
 }
 
 struct err
