@@ -46,7 +46,7 @@ makefile=$build/objects.mk
 {
     echo "all: $build/librooms.a"
     list=
-    for f in $(cd "$root" && find src/base src/cedar src/tlog src/net src/store src/keys src/estate src/limits src/inspect src/identity src/writ src/audit src/alert src/decide src/gate src/serve src/confine src/creds src/adopt src/cli \
+    for f in $(cd "$root" && find src/base src/shell src/cedar src/tlog src/net src/store src/keys src/estate src/limits src/inspect src/identity src/writ src/audit src/alert src/decide src/gate src/serve src/confine src/creds src/adopt src/cli \
         -name '*.c' | sort) $generated; do
         case $f in
         *keys/main.c | *cli/main.c) continue ;;

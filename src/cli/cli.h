@@ -154,6 +154,10 @@ struct err where_file(struct cli *c, const char *path, size_t max, struct bytes 
 
 /* socket_connect(path, type, out): a non-blocking connection. E_CONNECT says that the server is not running when it is not. */
 struct err socket_connect(const char *path, int type, int *out) MUST_USE;
+/* mcp_open(c, destination, fd, early): a session at agent.sock, as the options --agent, --task and --purpose say; ${early}: bytes that came with the
+ * answer. What the server refuses is its error. mcp_open.c */
+#define MCP_HEAD_MAX 32768u
+struct err mcp_open(struct cli *c, const char *destination, int *fd, struct buf *early) MUST_USE;
 /* A moment to give up at, in milliseconds of a clock that never goes back. */
 uint64_t deadline_in(struct env *env, uint64_t ms);
 /* socket_wait(env, fd, events, until): until poll(2) says ${events}. E_TIMEOUT. */
@@ -197,10 +201,11 @@ struct err cmd_init(struct cli *c), cmd_adopt(struct cli *c), cmd_check(struct c
     cmd_status(struct cli *c), cmd_writs(struct cli *c), cmd_agent(struct cli *c), cmd_destination_list(struct cli *c),
     cmd_destination_show(struct cli *c), cmd_pin(struct cli *c), cmd_propose(struct cli *c), cmd_pack_list(struct cli *c),
     cmd_pack_show(struct cli *c), cmd_seal(struct cli *c), cmd_secrets(struct cli *c), cmd_forget(struct cli *c), cmd_connect(struct cli *c),
-    cmd_disconnect(struct cli *c), cmd_accounts(struct cli *c), cmd_client_key(struct cli *c), cmd_alert_list(struct cli *c),
-    cmd_alert_test(struct cli *c), cmd_alert_seal(struct cli *c), cmd_log(struct cli *c), cmd_log_verify(struct cli *c), cmd_help(struct cli *c),
-    cmd_version(struct cli *c), cmd_policy_check(struct cli *c), cmd_policy_test(struct cli *c), cmd_policy_eval(struct cli *c),
-    cmd_policy_format(struct cli *c), cmd_policy_eject(struct cli *c), cmd_policy_convert(struct cli *c), cmd_policy_who(struct cli *c);
+    cmd_disconnect(struct cli *c), cmd_accounts(struct cli *c), cmd_client_key(struct cli *c), cmd_hook_claude_code(struct cli *c),
+    cmd_hook_cursor(struct cli *c), cmd_hook_server(struct cli *c), cmd_alert_list(struct cli *c), cmd_alert_test(struct cli *c),
+    cmd_alert_seal(struct cli *c), cmd_log(struct cli *c), cmd_log_verify(struct cli *c), cmd_help(struct cli *c), cmd_version(struct cli *c),
+    cmd_policy_check(struct cli *c), cmd_policy_test(struct cli *c), cmd_policy_eval(struct cli *c), cmd_policy_format(struct cli *c),
+    cmd_policy_eject(struct cli *c), cmd_policy_convert(struct cli *c), cmd_policy_who(struct cli *c);
 /* Hidden ones, started by the server itself; they take the arguments of main. */
 int cmd_server(int argc, char **argv);
 

@@ -67,6 +67,14 @@ static const struct option adopt_options[] = {
     END,
 };
 
+static const struct option hook_options[] = {
+    {"destination", "DESTINATION", "behind which they are decided; otherwise claude-code or cursor", false},
+    {"agent", "AGENT", "who is asking; needed when more than one declared agent fits the process", false},
+    {"task", "TASK", "the task template; otherwise the agent's default task", false},
+    {"through", "SERVER", "an MCP server of the client's configuration that goes through Writ: its tools are decided there", true},
+    END,
+};
+
 static const struct option close_options[] = {
     {"why", "TEXT", "the reason, for the record", false},
     END,
@@ -277,6 +285,34 @@ const struct command commands[] = {
      COMMON_ESTATE | COMMON_RUN_DIR,
      {"writ mcp files --agent reader --task read-docs", "writ mcp --agent reader"},
      cmd_mcp},
+    {"hook claude-code",
+     "",
+     "have the tools of Claude Code itself decided; run by its hooks",
+     "Reads an event of Claude Code's hook protocol on standard input and answers in its form. Bash, edits, reads and web access are calls of a "
+     "destination "
+     "whose server is `writ hook server`; a session is one writ. What is refused is refused with its reason; what is allowed goes on as the client "
+     "would "
+     "have it without a hook.",
+     hook_options,
+     COMMON_ESTATE | COMMON_RUN_DIR,
+     {"writ hook claude-code --through files"},
+     cmd_hook_claude_code},
+    {"hook cursor",
+     "",
+     "have the tools of Cursor itself decided; run by its hooks",
+     "As writ hook claude-code, in Cursor's form.",
+     hook_options,
+     COMMON_ESTATE | COMMON_RUN_DIR,
+     {"writ hook cursor --through files"},
+     cmd_hook_cursor},
+    {"hook server",
+     "",
+     "the MCP server behind which those tools are decided",
+     "For `server: command:` of a destination. It describes the tools and does nothing.",
+     none,
+     0,
+     {"writ hook server"},
+     cmd_hook_server},
     {"status",
      "",
      "is the server well, and what is going on",

@@ -52,9 +52,9 @@ struct table {
 };
 
 extern const struct table table_settings, table_master, table_person, table_agent, table_claim, table_destination, table_server, table_limits,
-    table_tool_limits, table_use_limits, table_tool, table_sink, table_secret, table_vault, table_kubernetes, table_oauth, table_connect, table_authorization, table_task,
-    table_condition, table_any_tool, table_observe, table_inspection, table_found, table_class, table_pack, table_known_by, table_pack_tool,
-    table_webhook;
+    table_tool_limits, table_use_limits, table_tool, table_sink, table_secret, table_vault, table_kubernetes, table_oauth, table_connect,
+    table_authorization, table_task, table_condition, table_any_tool, table_observe, table_inspection, table_found, table_class, table_pack,
+    table_known_by, table_pack_tool, table_webhook;
 extern const struct table *const all_tables[]; /* ends with NULL */
 
 /*

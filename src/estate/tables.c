@@ -358,9 +358,9 @@ static const struct field webhook[] = {
     END};
 const struct table table_webhook = {"alerts/NAME.yaml", webhook};
 
-const struct table *const all_tables[] = {
-    &table_settings, &table_master,      &table_connect,     &table_authorization, &table_observe,    &table_person, &table_agent,
-    &table_claim,    &table_destination, &table_server,      &table_secret,     &table_vault,  &table_kubernetes,
-    &table_oauth,    &table_limits,      &table_tool_limits, &table_use_limits, &table_tool,   &table_sink,
-    &table_task,     &table_any_tool,    &table_condition,   &table_inspection, &table_found,  &table_class,
-    &table_pack,     &table_known_by,    &table_pack_tool,   &table_webhook,    NULL};
+const struct table *const all_tables[] = {&table_settings,    &table_master,     &table_connect,    &table_authorization, &table_observe,
+                                          &table_person,      &table_agent,      &table_claim,      &table_destination,   &table_server,
+                                          &table_secret,      &table_vault,      &table_kubernetes, &table_oauth,         &table_limits,
+                                          &table_tool_limits, &table_use_limits, &table_tool,       &table_sink,          &table_task,
+                                          &table_any_tool,    &table_condition,  &table_inspection, &table_found,         &table_class,
+                                          &table_pack,        &table_known_by,   &table_pack_tool,  &table_webhook,       NULL};
