@@ -94,9 +94,12 @@ put_number(struct sip *s, const struct json *v)
     sip_byte(s, 0);
 }
 
+/* From a whole word on, so that eight bytes are taken at a time. */
 static void
 put_text(struct sip *s, struct bytes text)
 {
+    while (s->n & 7)
+        sip_byte(s, 0);
     sip_number(s, text.n);
     sip_bytes(s, text);
 }
