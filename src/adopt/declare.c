@@ -200,15 +200,24 @@ put_command(struct buf *b, const struct declare_server *s)
 }
 
 static void
+put_variable(struct buf *b, const char *name, const char *value)
+{
+    buf_printf(b, "    %s: ", name);
+    put(b, value);
+    buf_putc(b, '\n');
+}
+
+static void
 put_environment(struct buf *b, const struct declare_who *w, const struct declare_server *s)
 {
     const struct entry *e = s->entry;
-    bool path = false;
+    bool path = false, home = false;
     size_t hidden = 0;
     buf_puts(b, "  env:\n");
     for (size_t i = 0; i < e->n_env; i++) {
         const struct value *v = &e->env[i];
         path = path || bytes_is(v->name, "PATH");
+        home = home || bytes_is(v->name, "HOME");
         buf_puts(b, "    ");
         json_put_text(b, v->name);
         buf_puts(b, ": ");
@@ -224,11 +233,10 @@ put_environment(struct buf *b, const struct declare_who *w, const struct declare
             buf_printf(b, "    WRIT_ARG_%zu: ", ++hidden);
             put_secret(b, w, s, &e->args[i], false);
         }
-    if (!path) {
-        buf_puts(b, "    PATH: ");
-        put(b, s->path);
-        buf_putc(b, '\n');
-    }
+    if (!path)
+        put_variable(b, "PATH", s->path);
+    if (!home && s->home)
+        put_variable(b, "HOME", s->home);
 }
 
 static void

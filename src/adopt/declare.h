@@ -24,7 +24,7 @@ struct declare_server {
     const struct entry *entry; /* its values have their sealed names */
     const char *file;          /* where it was read */
     const char *program;       /* absolute; NULL: over HTTP */
-    const char *path, *cwd;    /* PATH and folder that it gets */
+    const char *path, *cwd, *home; /* PATH, folder and HOME that it gets; ${home} NULL: as the system has it */
     const char *sensitivity;   /* as it seems to be */
 };
 /* declare_marker(b, file, name): the first line of a destination that comes from this entry; says so to adopt when it runs again. */

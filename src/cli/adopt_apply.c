@@ -224,6 +224,12 @@ propose_for(struct applying *p, struct adopt_destination *d)
     findings_free(&f);
 }
 
+static struct bytes
+first_line(struct bytes text)
+{
+    return bytes_sub(text, 0, bytes_find(text, '\n') + 1);
+}
+
 static struct err
 declare_one(struct applying *p, struct adopt_destination *d)
 {
@@ -231,7 +237,7 @@ declare_one(struct applying *p, struct adopt_destination *d)
     const struct destination *there = a->estate ? estate_destination(a->estate, d->id) : NULL;
     struct recognised known;
     recognise(a, d, &known);
-    struct declare_server s = {d->entry, d->file, d->program, a->path, d->cwd, sensitivity_names[propose_sensitivity(&known)]};
+    struct declare_server s = {d->entry, d->file, d->program, a->path, d->cwd, given(a->c, "home"), sensitivity_names[propose_sensitivity(&known)]};
     const char *path = in_estate(p, "destinations/", d->id, ".yaml");
     struct buf b = buf_make(ESTATE_TEXT);
     struct bytes before = {NULL, 0};
@@ -240,13 +246,13 @@ declare_one(struct applying *p, struct adopt_destination *d)
     if (!err_failed(e) && there)
         e = where_file(a->c, path, ESTATE_TEXT, &before);
     d->pinned = there && there->pinned;
-    bool same = bytes_starts(before, buf_bytes(&b)), marked = bytes_starts(before, BYTES("# Adopted from "));
-    if (!err_failed(e) && d->pinned && marked && !same)
+    bool same = bytes_starts(before, buf_bytes(&b)), mine = bytes_starts(before, first_line(buf_bytes(&b)));
+    if (!err_failed(e) && d->pinned && mine && !same)
         snprintf(d->failed, sizeof d->failed,
                  "destinations/%s.yaml was declared from it before and says something else now; change it there, or give the server "
                  "another name",
                  d->id);
-    else if (!err_failed(e) && !same && !(d->pinned && !marked))
+    else if (!err_failed(e) && !same && !(d->pinned && !mine))
         e = write_estate(p, path, buf_bytes(&b)), d->written = true;
     d->tools = there ? there->n_tools : 0;
     buf_free(&b);

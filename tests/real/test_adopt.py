@@ -2,13 +2,12 @@
 
 What worked before works after, undo restores byte for byte, and no secret that was found shows anywhere. Then attacks on the command itself.
 """
-import copy
 import json
 import os
 import pty
 import re
 import shutil
-import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ import tomllib
 
 import pytest
 
-from house import DEADLINE, FILES_SERVER, IS_ROOT, MODULES, NODE, STRANGER, WRIT, House, UnixConnection, free_port, script
+from house import DEADLINE, FILES_SERVER, IS_ROOT, MODULES, NODE, ROOT, STRANGER, WRIT, House, free_port, script
 
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason="adopt needs root, and a person who is not")
 PERSON = 64020
@@ -39,7 +38,7 @@ SECRETS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def shared_modules():
-    if not os.path.exists(FILES_SERVER):
+    if not os.path.exists(PUBLISHED.format("slack")):
         pytest.skip("the servers from npm are not installed (scripts/setup.sh node)")
 
 
@@ -154,8 +153,6 @@ class Machine:
         end = time.monotonic() + DEADLINE
         while time.monotonic() < end:
             try:
-                UnixConnection  # noqa: B018
-                import socket
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 break
             except OSError:
@@ -423,3 +420,255 @@ def test_what_worked_before_works_after_and_undo_restores_byte_for_byte():
         assert {r["leaf"].get("change") for r in house.records(kind="privilege")} >= {"adopted", "adoption undone"}
     finally:
         m.close()
+
+
+# ------------------------------------------------------------------------------------------------------------------ undo
+
+
+def adopted(home, more="", servers=None):
+    """One adopted file of Cursor's with one server."""
+    os.makedirs(os.path.join(home.home, "docs"), exist_ok=True)
+    path = home.put(".cursor/mcp.json", json.dumps({"mcpServers": servers or {"docs": node_entry(FILES_SERVER, home.home, env={"API_TOKEN": SECRETS["flag"]})}}, indent=2) + more)
+    before = home.read(path)
+    home.adopt("--yes")
+    assert home.read(path) != before
+    return path, before
+
+
+def test_a_file_that_was_changed_since_is_not_undone_but_its_entries_can_be(home):
+    path, before = adopted(home)
+    changed = json.loads(home.read(path)) | {"theme": "dark"}
+    home.put(path, json.dumps(changed))
+    now = home.read(path)
+    said = home.adopt("--undo", code=1)
+    assert "was changed since it was adopted" in said and "--undo --entries" in said and home.read(path) == now
+    home.adopt("--undo", "--entries", path)
+    assert json.loads(home.read(path)) == json.loads(before) | {"theme": "dark"}
+    assert "nothing to undo" in home.adopt("--undo")
+
+
+def test_entries_of_toml_come_back_with_the_tables_below_them(home):
+    text = f'[mcp_servers.docs]\ncommand = "{NODE}"\nargs = ["{FILES_SERVER}", "{home.home}"]\n\n[mcp_servers.docs.env]\nAPI_TOKEN = "{SECRETS["flag"]}" # x\n\n[tui]\na = 1\n'
+    path = home.put(".codex/config.toml", text)
+    home.adopt("--yes")
+    assert SECRETS["flag"].encode() not in home.read(path)
+    home.put(path, home.read(path).decode() + "b = 2\n")
+    home.adopt("--undo", "--entries")
+    assert tomllib.loads(home.read(path).decode()) == tomllib.loads(text + "b = 2\n")
+
+
+def test_undo_keeps_mode_and_a_file_that_has_gone_comes_back(home):
+    path, before = adopted(home)
+    os.unlink(path)
+    home.adopt("--undo")
+    st = os.stat(path)
+    assert home.read(path) == before and st.st_mode & 0o777 == 0o600 and st.st_uid == PERSON
+
+
+def test_another_user_cannot_undo_and_a_damaged_backup_is_refused(home):
+    path, before = adopted(home)
+    now = home.read(path)
+    r = subprocess.run([WRIT, "adopt", "--undo", "--estate", home.estate], capture_output=True, text=True, user=STRANGER, group=STRANGER, extra_groups=[], cwd="/")
+    assert r.returncode == 1 and "needs root" in r.stderr
+    r = subprocess.run([WRIT, "adopt", "--undo", "--estate", home.estate, "--user", str(STRANGER), "--home", home.home], capture_output=True, text=True)
+    assert r.returncode == 0 and "nothing to undo" in r.stdout and home.read(path) == now
+    sealed = next(os.path.join(home.state, "adopt", n) for n in os.listdir(os.path.join(home.state, "adopt")) if n.endswith(".sealed"))
+    assert os.stat(sealed).st_mode & 0o777 == 0o600 and before[:40] not in open(sealed, "rb").read()
+    with open(sealed, "r+b") as f:
+        f.seek(20)
+        f.write(b"x")
+    assert "is damaged" in home.adopt("--undo", code=1) and home.read(path) == now
+
+
+# --------------------------------------------------------------------------------------------------------------- attacks
+
+
+def dry(home, *args, code=1):
+    """What a dry run says of each entry: name → (state, problem)."""
+    result = home.adopt_json("--dry-run", *args, code=code)
+    return {e["name"]: (e["state"], e.get("problem", "")) for f in result["files"] for e in f["entries"]}, {f["path"]: f.get("problem", "") for f in result["files"]}
+
+
+def test_a_link_to_another_users_file_is_neither_read_nor_written(home):
+    theirs = os.path.join(home.top, "theirs.json")
+    with open(theirs, "w") as f:
+        json.dump({"mcpServers": {"theirs-alone": node_entry(FILES_SERVER, "/", env={"TOKEN": SECRETS["flag"]})}}, f)
+    os.chown(theirs, STRANGER, STRANGER)
+    os.chmod(theirs, 0o666)
+    home.folder(os.path.join(home.home, ".cursor"))
+    os.symlink(theirs, os.path.join(home.home, ".cursor/mcp.json"))
+    home.folder(os.path.join(home.home, ".codex"))
+    os.symlink("/etc/shadow", os.path.join(home.home, ".codex/config.toml"))
+    before = open(theirs).read()
+    said = home.adopt("--yes", code=1)
+    assert f"belongs to user {STRANGER}" in said and "theirs-alone" not in said and open(theirs).read() == before
+    assert "config.toml" in said and "root:" not in said
+
+
+def test_a_link_to_a_file_of_ones_own_stays_a_link(home):
+    real = home.put("dotfiles/mcp.json", json.dumps({"mcpServers": {"docs": node_entry(FILES_SERVER, home.home)}}), mode=0o644)
+    home.folder(os.path.join(home.home, ".cursor"))
+    link = os.path.join(home.home, ".cursor/mcp.json")
+    os.symlink("../dotfiles/mcp.json", link)
+    home.folder(os.path.join(home.home, "dotfiles/.git"))
+    said = home.adopt("--yes")
+    assert os.path.islink(link) and b'"mcp", "docs"' in home.read(real) and os.stat(real).st_mode & 0o777 == 0o644
+    assert "Git repository (~/dotfiles)" in said
+
+
+def test_huge_and_deep_and_broken_files_are_left_alone(home):
+    home.put(".cursor/mcp.json", b'{"mcpServers":{"a":' + b" " * (17 << 20) + b"{}}}")
+    home.put(".gemini/settings.json", '{"mcpServers":' + '{"a":' * 5000 + "1" + "}" * 5000 + "}")
+    home.put(".config/Code/User/mcp.json", b'{"servers": {"a": {"command": "\xff\xfe"}}}')
+    home.put(".codex/config.toml", "[mcp_servers.a]\ncommand = 'x'\ncommand = 'y'\n")
+    home.put(".kiro/settings/mcp.json", '{"mcpServers":{"a":{"command":"x"}},"mcpServers":{"b":{"command":"y"}}}')
+    home.put(".aws/amazonq/mcp.json", "")
+    before = home.tree()
+    _, files = dry(home)
+    said = {os.path.relpath(k, home.home): v for k, v in files.items()}
+    assert "larger than 16 MiB" in said[".cursor/mcp.json"]
+    assert "nested deeper than" in said[".gemini/settings.json"]
+    assert "not UTF-8" in said[".config/Code/User/mcp.json"]
+    assert "'command' is defined already" in said[".codex/config.toml"]
+    assert "stands twice" in said[".kiro/settings/mcp.json"]
+    home.adopt("--yes", code=1)
+    assert home.tree() == before and not os.path.exists(home.estate)
+
+
+def test_names_that_deceive_and_collide_get_plain_ids_of_their_own(home):
+    servers = {n: node_entry(FILES_SERVER, home.home, "/tmp" if i else home.home) for i, n in enumerate(["My Server", "my-server", "../../etc/cron.d/x", "\u202egnp.exe", "\x1b[2Jx", "true"])}
+    servers |= {"my server ": node_entry(FILES_SERVER, home.home, home.home, home.home)}
+    path = home.put(".cursor/mcp.json", json.dumps({"mcpServers": servers}, indent=1))
+    said = home.adopt("--yes")
+    assert "\u202e" not in said and "\x1b" not in said
+    now = json.loads(home.read(path))["mcpServers"]
+    ids = [now[n]["args"][1] for n in servers]
+    assert list(now) == list(servers) and all(re.fullmatch(r"[a-z0-9][a-z0-9._-]*", i) for i in ids), ids
+    assert len({now["My Server"]["args"][1], now["my-server"]["args"][1], now["my server "]["args"][1]}) == 3
+    assert sorted(os.listdir(os.path.join(home.estate, "destinations"))) == sorted({i + ".yaml" for i in ids})
+    assert not os.path.exists("/etc/cron.d/x.yaml")
+
+
+def test_shell_characters_loader_variables_and_roots_environment(home):
+    """What a configuration says about loading reaches the server alone; what root's environment holds reaches nobody."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    marks = os.path.join(home.top, "marks")
+    os.mkdir(marks)
+    os.chmod(marks, 0o777)
+    source, evil = os.path.join(home.top, "evil.c"), os.path.join(home.top, "evil.so")
+    with open(source, "w") as f:
+        f.write('#include <fcntl.h>\n#include <stdio.h>\n#include <unistd.h>\n__attribute__((constructor)) static void on(void) { char p[300];'
+                f' snprintf(p, sizeof p, "{marks}/%d-%d", (int)geteuid(), (int)getpid()); close(open(p, O_CREAT | O_WRONLY, 0666)); }}\n')
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", evil, source], check=True)
+    home.put(".claude.json", json.dumps({"mcpServers": {
+        "loaded": node_entry(FILES_SERVER, home.home, env={"LD_PRELOAD": evil, "NODE_OPTIONS": "--no-warnings"}),
+        "shell": {"command": f"node x; touch {marks}/shell"},
+        "rooted": node_entry(FILES_SERVER, home.home, env={"X": "${WRIT_TEST_OF_ROOT}"}),
+        "quoted": node_entry(FILES_SERVER, home.home, f"$(touch {marks}/quoted)", "--token", SECRETS["flag"]),
+    }}))
+    said = home.adopt("--yes", code=1, env={"WRIT_TEST_OF_ROOT": SECRETS["github"]})
+    assert "LD_PRELOAD decides what is loaded" in said and "written for a shell" in said
+    assert "it refers to ${WRIT_TEST_OF_ROOT}, which Writ cannot see" in said and SECRETS["github"] not in said
+    found = os.listdir(marks)
+    assert found and all(n.startswith(f"{PERSON}-") for n in found), found
+    text = "".join(t.decode(errors="replace") for _, t in everything_readable(home.estate, home.state))
+    assert SECRETS["github"] not in text and SECRETS["flag"] not in text
+
+
+def test_a_file_that_changes_between_the_question_and_the_answer_stays_as_it_is(home):
+    path = home.put(".cursor/mcp.json", json.dumps({"mcpServers": {"docs": node_entry(FILES_SERVER, home.home)}}))
+    master, slave = pty.openpty()
+    p = subprocess.Popen(home.command(), stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    said = b""
+    while b"Go on? [y/N]" not in said:
+        said += os.read(master, 65536)
+    theirs = json.dumps({"mcpServers": {"docs": node_entry(FILES_SERVER, "/usr")}})
+    home.put(path, theirs)
+    os.write(master, b"y\n")
+    try:
+        while part := os.read(master, 65536):
+            said += part
+    except OSError:
+        pass  # the other end is closed
+    os.close(master)
+    assert p.wait(4 * DEADLINE) == 1 and home.read(path).decode() == theirs
+    assert b"changed by another program meanwhile" in said and os.listdir(os.path.join(home.state, "adopt")) == []
+
+
+def test_a_no_changes_nothing_and_without_a_terminal_a_yes_must_be_said(home):
+    path = home.put(".cursor/mcp.json", json.dumps({"mcpServers": {"docs": node_entry(FILES_SERVER, home.home)}}))
+    before = home.tree()
+    assert "nothing was changed" in home.adopt(code=1)
+    assert home.tree() == before and not os.path.exists(home.estate) and path
+
+
+def test_who_runs_agents_does_not_administer(home):
+    """Law 12, from both sides: not root's clients, not an admin's, and not without root."""
+    home.put(".cursor/mcp.json", json.dumps({"mcpServers": {"docs": node_entry(FILES_SERVER, home.home)}}))
+    r = subprocess.run([WRIT, "adopt", "--dry-run", "--user", "root", "--home", home.home], capture_output=True, text=True)
+    assert r.returncode == 1 and "law 12" in r.stderr
+    r = subprocess.run([WRIT, "adopt", "--dry-run"], capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+    assert r.returncode == 2 and "sudo writ adopt" in r.stderr
+    os.chmod(home.home, 0o755)
+    as_them = home.command()[0:1] + ["adopt", "--user", str(PERSON), "--home", home.home]
+    r = subprocess.run([*as_them, "--dry-run"], capture_output=True, text=True, cwd="/", **AS_PERSON)
+    assert r.returncode == 0 and "writ mcp docs --agent cursor" in r.stdout
+    r = subprocess.run([*as_them, "--yes"], capture_output=True, text=True, cwd="/", **AS_PERSON)
+    assert r.returncode == 1 and "adopt needs root" in r.stderr
+    home.adopt("--yes")
+    people = os.path.join(home.estate, "people.yaml")
+    text = open(people).read().replace(f"uid: {PERSON}", f"uid: {PERSON}, admin: true")
+    for name in os.listdir(os.path.join(home.estate, "agents")):
+        os.unlink(os.path.join(home.estate, "agents", name))
+    with open(os.path.join(home.estate, "writ.yaml")) as f:
+        settings = f.read()
+    with open(os.path.join(home.estate, "writ.yaml"), "w") as f:
+        f.write(settings[:settings.index("# what is only observed")])
+    with open(people, "w") as f:
+        f.write(text)
+    assert "administers Writ" in home.adopt("--yes", code=1)
+
+
+def test_no_start_declares_and_leaves_the_files_until_a_pin_is_there(home):
+    path = home.put(".cursor/mcp.json", json.dumps({"mcpServers": {"docs": node_entry(FILES_SERVER, home.home, env={"API_TOKEN": SECRETS["flag"]})}}))
+    before = home.read(path)
+    said = home.adopt("--yes", "--no-start", code=1)
+    assert "no server is started" in said and "writ destination pin docs" in said and home.read(path) == before
+    house = home.serve()
+    subprocess.run([WRIT, "destination", "pin", "docs", "--yes", "--estate", home.estate], check=True, stdout=subprocess.DEVNULL, timeout=DEADLINE)
+    home.adopt("--yes", "--no-start")
+    assert b'"mcp"' in home.read(path) and SECRETS["flag"].encode() not in home.read(path)
+    assert house.api("GET", "/v1/status")["observe"][0]["agent"] == "cursor"
+
+
+def test_enforce_starts_hard_and_a_second_client_joins(home):
+    home.put(".cursor/mcp.json", json.dumps({"mcpServers": {"docs": node_entry(FILES_SERVER, home.home)}}))
+    home.adopt("--yes", "--enforce")
+    house = home.serve()
+    assert house.api("GET", "/v1/status")["observe"] == []
+    path = home.put(".gemini/settings.json", json.dumps({"mcpServers": {"docs": node_entry(FILES_SERVER, home.home), "more": node_entry(FILES_SERVER, "/usr")}}))
+    home.adopt("--yes")
+    now = json.loads(home.read(path))["mcpServers"]
+    assert now["docs"]["args"][1:4] == ["docs", "--agent", "gemini-cli"] and now["more"]["args"][1] == "more"
+    assert [o["agent"] for o in house.api("GET", "/v1/status")["observe"]] == ["gemini-cli"]
+
+
+# ------------------------------------------------------------------------------------------------------------- documents
+
+
+def test_the_screen_in_the_documents_is_what_it_prints(home):
+    """docs/adopt.md: the configuration that it shows, and what adopt says of it."""
+    page = open(os.path.join(ROOT, "docs/adopt.md")).read()
+    config = re.search(r"```json\n(.*?)```", page, re.S).group(1)
+    shown = re.search(r"```console norun\n\$ sudo writ adopt --dry-run\n(.*?)```", page, re.S).group(1)
+    home.put(".cursor/mcp.json", config.replace("/home/ana", home.home))
+    tools = os.path.join(home.top, "bin")
+    os.mkdir(tools)
+    os.symlink("/bin/true", os.path.join(tools, "npx"))
+    said = home.adopt("--dry-run", code=1, env={"PATH": f"{tools}:{os.environ['PATH']}"})
+    said = said.replace(home.home, "/home/ana").replace(home.estate, "/etc/writ").replace(str(PERSON), "ana")
+    pattern = re.escape(" ".join(shown.split())).replace("…", ".*")
+    assert re.fullmatch(pattern, " ".join(said.split())), said
