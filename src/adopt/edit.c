@@ -362,6 +362,7 @@ emit_toml(struct plan *p)
         }
     if (p->first.n) {
         size_t line = p->map->at + bytes_find(bytes_sub(p->text, p->map->at, SIZE_MAX), '\n');
+        line -= line > 0 && p->text.at[line - 1] == '\r';
         edits_add(p->e, line, line, kept(p, &p->first));
     }
     return true;

@@ -10,6 +10,17 @@ text_or(const struct json *object, const char *key, struct bytes otherwise)
     return t.n ? t : otherwise;
 }
 
+/* In observe its refusals are not enforced: that is how it is, until a day. */
+static struct bytes
+state_of(struct cli *c, const struct json *a)
+{
+    struct bytes until = json_text(a, "observed_until");
+    if (json_get(a, "blocked"))
+        return BYTES("cut off");
+    return until.n ? bytes_str(arena_printf(&c->arena, "%.*s, observed until %.*s", BYTES_CUT(json_text(a, "state"), 20), BYTES_CUT(until, 10)))
+                   : json_text(a, "state");
+}
+
 static void
 put_all(struct cli *c, struct buf *b, const struct json *list, bool colour)
 {
@@ -20,7 +31,7 @@ put_all(struct cli *c, struct buf *b, const struct json *list, bool colour)
     for (const struct json *a = list->child; a; a = a->next) {
         snprintf(writs, sizeof writs, "%lld", (long long)json_whole(a, "active_writs"));
         grid_add(&g, json_text(a, "id"));
-        grid_add(&g, json_get(a, "blocked") ? BYTES("cut off") : json_text(a, "state"));
+        grid_add(&g, state_of(c, a));
         grid_add(&g, json_text(a, "kind"));
         grid_add(&g, json_text(a, "owner"));
         grid_add(&g, json_text(a, "environment"));
@@ -36,7 +47,7 @@ put_one(struct buf *b, const struct json *a)
 {
     static const char *const rows[][2] = {
         {"purpose", "purpose"},           {"owner", "owner"},      {"backup", "backup owner"}, {"kind", "kind"},       {"environment", "environment"},
-        {"default_task", "default task"}, {"review", "review by"}, {"last_use", "last use"},   {"blocked", "cut off"},
+        {"default_task", "default task"}, {"review", "review by"}, {"observed_until", "observed to"}, {"last_use", "last use"},   {"blocked", "cut off"},
     };
     const struct json *tasks = json_get(a, "tasks");
     buf_puts(b, "agent         ");

@@ -209,6 +209,8 @@ cmd_destination_show(struct cli *c)
     put_line(&b, "server", json_truth(answer, "pinned") ? json_text(answer, "server") : BYTES("not pinned"));
     if (json_truth(answer, "pinned"))
         put_reached(&b, json_get(answer, "reached"));
+    if (json_text(answer, "observed_until").n)
+        put_line(&b, "observed to", json_text(answer, "observed_until"));
     buf_puts(&b, "tools\n");
     put_tools(&b, json_get(answer, "tools"), colour);
     put_held(&b, json_get(answer, "held"), c->words[0], colour);

@@ -373,6 +373,9 @@ const struct pinned_extra *destination_subject(const struct destination *d, stru
 /* estate_nearest(e, kind, id): the declared id nearest to a mistyped one ("agent", "destination", "task", "person"), or NULL. */
 const char *estate_nearest(const struct estate *e, const char *kind, const char *id);
 
+/* estate_observed(e, what, id, now_ms): the last day on which it is observed, or NULL: it is not, or that is over. */
+const char *estate_observed(const struct estate *e, unsigned what, const char *id, int64_t now_ms);
+
 /* estate_diff(old, new, fn, ctx): privilege changes between two estates as one readable line each, for the record. */
 void estate_diff(const struct estate *old, const struct estate *new, void (*line)(const char *text, void *ctx), void *ctx);
 

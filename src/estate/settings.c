@@ -170,3 +170,17 @@ load_observes(struct loader *l)
             e->observes[e->n_observes++] = o;
     }
 }
+
+const char *
+estate_observed(const struct estate *e, unsigned what, const char *id, int64_t now_ms)
+{
+    char today[ENV_TIME_MAX];
+    env_time_text(now_ms, today);
+    today[10] = 0;
+    for (size_t i = 0; i < e->n_observes; i++) {
+        const struct observe *o = &e->observes[i];
+        if (o->what == what && strcmp(o->id, id) == 0 && strcmp(today, o->until) <= 0)
+            return o->until;
+    }
+    return NULL;
+}

@@ -64,6 +64,8 @@ struct inspection {
     char why[160];   /* if so */
     enum found_action action; /* the strongest; FOUND_NOTE also when nothing was found */
     enum sensitivity sensitivity; /* of what is in the value as it passes on */
+    bool observed;   /* what would have been done (${would}) was not: whoever asked said so (inspection_lift) */
+    enum found_action would;
     bool own;        /* a token of Writ's own was seen */
     bool secret;     /* a secret of any kind was seen */
     struct bytes clean; /* if so: the value without it, whatever is done about it, for records; empty without memory */
@@ -95,6 +97,10 @@ struct inspect_ask {
  */
 void inspect_json(const struct inspect *in, struct inspect_room *room, const struct inspect_ask *ask, const struct json *value, struct arena *a,
                   struct inspection *out);
+
+/* inspection_lift(i): in observe: it passes as it is, with what would have been done on record. Not so with sealed values, tokens of Writ's own, and
+ * what was not looked at whole. False: nothing was lifted. */
+bool inspection_lift(struct inspection *i);
 
 /* inspection_found(i, fn, ctx): names for policies: "secret" or the class, once each, and the rule. */
 void inspection_names(const struct inspection *i, void (*fn)(const char *name, void *ctx), void *ctx);

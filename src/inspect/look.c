@@ -191,6 +191,8 @@ inspect_json(const struct inspect *in, struct inspect_room *r, const struct insp
     out->clean = (struct bytes){NULL, 0};
     out->why[0] = 0;
     out->action = FOUND_NOTE;
+    out->observed = false;
+    out->would = FOUND_NOTE;
     out->sensitivity = SENS_PUBLIC;
     out->text = (struct bytes){NULL, 0};
     r->in = in;
@@ -246,6 +248,25 @@ inspection_names(const struct inspection *o, void (*fn)(const char *name, void *
     }
 }
 
+bool
+inspection_lift(struct inspection *o)
+{
+    if (o->action == FOUND_NOTE || o->incomplete || o->own || o->total > o->n)
+        return false;
+    for (size_t i = 0; i < o->n; i++)
+        if (o->list[i].kind == SIGHT_SEALED || o->list[i].kind == SIGHT_OWN)
+            return false;
+    for (size_t i = 0; i < o->n; i++)
+        o->list[i].action = FOUND_NOTE;
+    o->observed = true;
+    o->would = o->action;
+    o->action = FOUND_NOTE;
+    o->changed = false;
+    if (o->secret)
+        o->sensitivity = SENS_RESTRICTED;
+    return true;
+}
+
 void
 inspection_put(const struct inspection *o, struct buf *b)
 {
@@ -270,4 +291,6 @@ inspection_put(const struct inspection *o, struct buf *b)
         json_member_int(b, "found_total", (int64_t)o->total);
     if (o->incomplete)
         json_member_str(b, "incomplete", o->why);
+    if (o->observed)
+        json_member_str(b, "found_observed", o->would == FOUND_REFUSE ? "would_refuse" : "would_redact");
 }

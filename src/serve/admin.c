@@ -151,7 +151,7 @@ get_writs(struct ask *k)
 }
 
 static void
-put_agent(struct serve *s, const struct agent *a, struct buf *b)
+put_agent(struct serve *s, const struct estate *e, const struct agent *a, struct buf *b)
 {
     struct buf writs = buf_make((size_t)64 << 20);
     struct arena arena = {.max = (size_t)128 << 20};
@@ -186,6 +186,9 @@ put_agent(struct serve *s, const struct agent *a, struct buf *b)
         json_member_str(b, "default_task", a->default_task->id);
     if (a->review)
         json_member_str(b, "review", a->review);
+    const char *until = estate_observed(e, OBSERVE_AGENT, a->id, s->env->now_ms(s->env));
+    if (until)
+        json_member_str(b, "observed_until", until);
     json_member_int(b, "active_writs", active);
     if (last.n)
         json_member_text(b, "last_use", last);
@@ -205,7 +208,7 @@ get_agents(struct ask *k)
     json_open(&k->answer, '[');
     for (size_t i = 0; i < snap->estate->n_agents; i++) {
         json_item(&k->answer);
-        put_agent(k->face->serve, &snap->estate->agents[i], &k->answer);
+        put_agent(k->face->serve, snap->estate, &snap->estate->agents[i], &k->answer);
     }
     json_close(&k->answer, ']');
     json_close(&k->answer, '}');

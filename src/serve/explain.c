@@ -100,9 +100,9 @@ say_servers(struct sentences *s, const struct estate *e, const struct agent *a)
 }
 
 static void
-say_observe(struct sentences *s, const struct estate *e, const char *agent)
+say_observe(struct sentences *s, const struct estate *e, const char *agent, int64_t now_ms)
 {
-    for (size_t i = 0; i < e->n_observes; i++)
+    for (size_t i = 0; i < e->n_observes && estate_observed(e, OBSERVE_AGENT, agent, now_ms); i++)
         if (e->observes[i].what == OBSERVE_AGENT && strcmp(e->observes[i].id, agent) == 0)
             say(s, "Until %s it is only observed: refusals of policies are recorded, not enforced (%s:%d).", e->observes[i].until,
                 e->observes[i].place.file, e->observes[i].place.line);
@@ -162,7 +162,7 @@ explain_agent(struct serve *sv, const struct snapshot *snap, struct bytes id, st
         say(&s, "It is %s: it gets no writ.", agent_state_names[a->state]);
     if (writs_blocked(sv->writs, a, NULL, NULL, why))
         say(&s, "It can do nothing: %s. `writ restore` lifts that.", why);
-    say_observe(&s, snap->estate, a->id);
+    say_observe(&s, snap->estate, a->id, sv->env->now_ms(sv->env));
     say_tasks(&s, a);
     say_servers(&s, snap->estate, a);
     writs_json(sv->writs, a->id, true, &writs);

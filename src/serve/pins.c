@@ -47,6 +47,9 @@ pins_show(struct serve *s, struct bytes id, struct buf *b)
         json_member_str(b, "sensitivity", sensitivity_names[d->sensitivity]);
         json_member_str(b, "integrity", integrity_names[d->integrity]);
         json_member_bool(b, "pinned", d->pinned);
+        const char *until = estate_observed(snap->estate, OBSERVE_DESTINATION, d->id, s->env->now_ms(s->env));
+        if (until)
+            json_member_str(b, "observed_until", until);
         if (d->pin_server)
             json_member_str(b, "server", d->pin_server);
         const struct json *reached = json_get(json_get(d->pin, "server"), "reached");

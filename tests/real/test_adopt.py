@@ -36,6 +36,9 @@ SECRETS = {
 }
 
 
+PASSING = "ghp_" + "q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6j7K8"  # goes through calls, as things do
+
+
 @pytest.fixture(scope="module", autouse=True)
 def shared_modules():
     if not os.path.exists(PUBLISHED.format("slack")):
@@ -257,6 +260,7 @@ theme = "dark"
                       ["memory", "add_observations", {"observations": [{"entityName": f"e{n}", "contents": [f"o{n}"]}]}], ["memory", "search_nodes", {"query": f"o{n}"}]]
         list_ += [["memory", "create_relations", {"relations": [{"from": "e0", "to": "e1", "relationType": "knows"}]}], ["memory", "read_graph", {}],
                   ["memory", "delete_entities", {"entityNames": ["e5"]}], ["memory", "open_nodes", {"names": ["e0"]}]]
+        list_ += [["notes", "write_file", {"path": self.notes + "/.env", "content": "TOKEN=" + PASSING}], ["notes", "read_text_file", {"path": self.notes + "/.env"}]]
         list_ += [["thinking", "sequentialthinking", {"thought": f"step {n}", "nextThoughtNeeded": n < 10, "thoughtNumber": n, "totalThoughts": 10}] for n in range(1, 11)]
         for name in ("everything", "remote everything"):
             list_ += [[name, "echo", {"message": f"hello {n}"}] for n in range(12)]
@@ -376,7 +380,10 @@ def test_what_worked_before_works_after_and_undo_restores_byte_for_byte():
         decisions = [r["leaf"] for r in house.records(kind="decision") if r["leaf"].get("tool")]
         assert {d["decision"] for d in decisions if d["tool"] != "no-such-tool"} == {"allow"}
         assert any(d.get("observed") == "would_ask" for d in decisions)
+        assert any(d.get("found_observed") == "would_refuse" for d in decisions)
+        assert any(r["leaf"].get("found_observed") == "would_redact" for r in house.records(kind="finding"))
         status = house.api("GET", "/v1/status")
+        assert all(a["observed_until"] == status["observe"][0]["until"] for a in house.api("GET", "/v1/agents")["agents"])
         assert {o["agent"] for o in status["observe"]} == {"cursor", "claude-code", "vscode", "codex", "gemini-cli"} and len({o["until"] for o in status["observe"]}) == 1
         exposed = {x["secret"] for r in house.records(kind="privilege") for x in r["leaf"].get("exposed", [])}
         assert len(exposed) == len(SECRETS) and "github-personal-access-token" in exposed
@@ -476,7 +483,9 @@ def test_another_user_cannot_undo_and_a_damaged_backup_is_refused(home):
     assert os.stat(sealed).st_mode & 0o777 == 0o600 and before[:40] not in open(sealed, "rb").read()
     with open(sealed, "r+b") as f:
         f.seek(20)
-        f.write(b"x")
+        was = f.read(1)
+        f.seek(20)
+        f.write(bytes([was[0] ^ 1]))
     assert "is damaged" in home.adopt("--undo", code=1) and home.read(path) == now
 
 

@@ -83,6 +83,18 @@ worth_noting(const struct inspection *found)
     return found->total > 0 || found->incomplete;
 }
 
+/* What an observed agent says and gets, and what goes to and from an observed destination, passes as it would without Writ (law 3). */
+static void
+lift_observed(const struct looking *k, struct inspection *found)
+{
+    struct gate *g = k->gate;
+    int64_t now = g->config.env->now_ms(g->config.env);
+    if (k->session && found->action != FOUND_NOTE &&
+        (estate_observed(g->snapshot->estate, OBSERVE_AGENT, k->session->writ->agent->id, now) ||
+         estate_observed(g->snapshot->estate, OBSERVE_DESTINATION, k->destination, now)))
+        inspection_lift(found);
+}
+
 /* "github-token, iban" for people. */
 static void
 put_what(const struct inspection *found, struct buf *b)
@@ -212,6 +224,7 @@ look_up(struct link *l, struct pending *p, struct down *about, struct arena *a, 
     UNINITIALIZED struct inspection found;
     char reason[200];
     inspect_json(is_pinned(p) ? NULL : g->inspect, g->looking, &ask, m->root, a, &found);
+    lift_observed(&k, &found);
     if (!worth_noting(&found))
         return true;
     record(&k, &found, d, response ? d ? d->rpc.method : BYTES("start") : m->method);
@@ -289,6 +302,8 @@ look_arguments(struct down *d, bool redact, bool *changed)
     *changed = false;
     d->found_names = NULL;
     inspect_json(g->inspect, g->looking, &ask, d->arguments, &d->arena, &found);
+    if (!redact)
+        lift_observed(&k, &found);
     if (!worth_noting(&found))
         return err_ok();
     TRY(keep_names(d, &found));
@@ -314,6 +329,7 @@ look_down(struct session *s, struct link *l, const struct json *value, struct by
     if (value == NULL)
         return err_ok();
     inspect_json(g->inspect, g->looking, &ask, value, &a, &found);
+    lift_observed(&k, &found);
     bool refused = worth_noting(&found) && look_refused(&found, reason);
     if (!refused && found.changed) { /* it is sent as it came or not at all */
         snprintf(reason, sizeof reason, "it holds what may not pass (%.64s at %.100s)", found.list[0].rule, found.list[0].place);
