@@ -46,8 +46,11 @@ static void
 put_one(struct buf *b, const struct json *a)
 {
     static const char *const rows[][2] = {
-        {"purpose", "purpose"},           {"owner", "owner"},      {"backup", "backup owner"}, {"kind", "kind"},       {"environment", "environment"},
-        {"default_task", "default task"}, {"review", "review by"}, {"observed_until", "observed to"}, {"last_use", "last use"},   {"blocked", "cut off"},
+        {"purpose", "purpose"},         {"owner", "owner"},
+        {"backup", "backup owner"},     {"kind", "kind"},
+        {"environment", "environment"}, {"default_task", "default task"},
+        {"review", "review by"},        {"observed_until", "observed to"},
+        {"last_use", "last use"},       {"blocked", "cut off"},
     };
     const struct json *tasks = json_get(a, "tasks");
     buf_puts(b, "agent         ");
