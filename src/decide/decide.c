@@ -38,7 +38,7 @@ call_tier(const struct call *call, char why[160])
         because = "the instance is known only weakly";
     else if (d->integrity == INTEGRITY_UNTRUSTED)
         because = "the destination returns outsiders' content";
-    bytes_text(because ? bytes_str(because) : BYTES("a read of data that is at most internal, by a confined and proven agent"), why, 160);
+    bytes_text(bytes_str(because ? because : "a read of data that is at most internal, by a confined and proven agent"), why, 160);
     return because ? TIER_STANDARD : TIER_LIGHT;
 }
 
