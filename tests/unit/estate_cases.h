@@ -646,4 +646,14 @@ static const struct {
      "purpose: p\nowner: \"a\\x01na\"\nbackup: ben\nkind: autonomous\ntasks: [docs]\nproves:\n  - unix: { uid: 2001, dedicated: true }\n",
      "agents/bot.yaml:2: owner: people.yaml has no 'a?na'; did you mean 'ana'?"},
     {"tasks/a-b.yaml", "purpose: p\ntools:\n  files/read: { path: { under: /srv } }\n", ""},
+    {"packs/x.yaml",
+     "about: a\nlooked_at: b\nversions: ^1\nknown_by: { nmp: [x] }\nsensitivity: public\ntools:\n  t: { effect: read, arguments: [path], sinks: { "
+     "paht: "
+     "path }, outsiders: [a..b] }\n",
+     "packs/x.yaml:3: versions: '^1' is no range of versions; write >=, >, <=, < or = and a version, several with a space between "
+     "them\npacks/x.yaml:4: "
+     "known_by: says nothing, so no server would be recognized\npacks/x.yaml:4: known_by.nmp: unknown key; did you mean 'npm'?\npacks/x.yaml:7: "
+     "tools.t.sinks.paht: is not among the arguments; did you mean 'path'?\npacks/x.yaml:7: tools.t.outsiders: 'a..b' is no part of a result; write "
+     "names "
+     "of members with points between them, or \"*\""},
 };
