@@ -285,17 +285,20 @@ drop_lines(struct plan *p, size_t from, size_t to)
     edits_add(p->e, from, to < p->text.n ? to : p->text.n, BYTES(""));
 }
 
-/* With a header of its own, on a line, or made by dotted keys: then it is where its members are. Tables below it have headers of their own. */
+/*
+ * With a header of its own, on a line, or made by dotted keys: then it is where its members are. Tables below it have headers of their own.
+ * ${above}: what goes already, with all that stands in it.
+ */
 static bool
-drop_toml(struct plan *p, const struct config *c)
+drop_toml(struct plan *p, const struct config *c, const struct config *above)
 {
-    if (c->end)
+    bool inside = above && c->end && c->key_at >= above->at && c->end <= above->end,
+         spread = c->type == CONFIG_MAP && (c->end == 0 || c->at == c->key_at);
+    if (c->end && !inside)
         drop_lines(p, c->key_at, c->end);
-    for (const struct config *m = c->type == CONFIG_MAP && (c->end == 0 || c->at == c->key_at) ? c->child : NULL; m; m = m->next) {
-        bool inside = c->end && m->key_at >= c->at && m->end <= c->end && m->end;
-        if (!inside && !drop_toml(p, m))
+    for (const struct config *m = spread ? c->child : NULL; m; m = m->next)
+        if (!drop_toml(p, m, c->end && !inside ? c : above))
             return false;
-    }
     return c->end || c->type == CONFIG_MAP;
 }
 
@@ -357,7 +360,7 @@ emit_toml(struct plan *p)
             if (p->map->end == 0 && (p->slots[i].after.n || (p->slots[i].text.at && p->slots[i].from == p->slots[i].child->key_at)))
                 return false; /* the keys of new lines would need the dotted names before them */
             change(p, &p->slots[i]);
-        } else if (!drop_toml(p, p->slots[i].child)) {
+        } else if (!drop_toml(p, p->slots[i].child, NULL)) {
             return false;
         }
     if (p->first.n) {

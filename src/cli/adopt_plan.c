@@ -290,6 +290,12 @@ adopt_rewrite(struct adoption *a, struct adopt_file *f, bool all)
         return err_ok();
     struct buf b = buf_make(CONFIG_MAX_BYTES + 1048576);
     struct err e = edits_apply(&edits, f->taken.text, &b);
+    if (e.code == E_STATE) { /* this file's trouble alone */
+        snprintf(f->problem, sizeof f->problem, "cannot be changed in its place: %.200s", e.text);
+        f->rewritten = 0;
+        buf_free(&b);
+        return err_ok();
+    }
     if (!err_failed(e) && (f->changed = arena_copy(&a->c->arena, buf_bytes(&b))).at == NULL)
         e = err_make(E_MEMORY, "out of memory");
     buf_free(&b);

@@ -326,6 +326,9 @@ adopt_show_end(const struct adoption *a, struct buf *b)
     buf_printf(b, "%zu servers in %zu files; %zu destinations with %zu tools are pinned\n", entries, written, pinned, tools);
     if (!a->enforce && written)
         buf_printf(b, "observed until %s\n", a->until);
+    if (written)
+        buf_puts(
+            b, "what their tools do is proposed, and counts as writing until you confirm it: sudo writ destination propose DESTINATION --confirm\n");
     put_next(a, b, written, colour);
 }
 

@@ -360,6 +360,12 @@ def test_what_worked_before_works_after_and_undo_restores_byte_for_byte():
         assert codex.startswith('model = "gpt-x" # the default\n') and "# not ours\n" in codex and codex.endswith('[tui]\ntheme = "dark"\n')
         assert "startup_timeout_sec = 20" in codex and json.loads(h.read(".claude.json"))["numStartups"] == 7
 
+        # Effects are proposed, none is confirmed.
+        docs = open(os.path.join(h.estate, "destinations/docs.yaml")).read()
+        assert re.search(r"read_text_file: \{ effect: read, .*proposed: ", docs) and "write_file: { effect: " in docs and os.stat(os.path.join(h.estate, "destinations/docs.yaml")).st_mode & 0o077 == 0
+        listed = json.loads(subprocess.run([WRIT, "destination", "list", "--json", "--estate", h.estate], capture_output=True, text=True).stdout)
+        assert all(d["pinned"] for d in listed["destinations"]) and len(listed["destinations"]) == len(changed)
+
         # Once more: nothing is left to do.
         tree = h.tree()
         assert "goes through Writ already" in h.adopt("--yes", code=1) and h.tree() == tree
