@@ -592,6 +592,41 @@ def test_shell_characters_loader_variables_and_roots_environment(home):
     assert SECRETS["github"] not in text and SECRETS["flag"] not in text
 
 
+def test_references_are_looked_up_in_the_environment_of_who_asked(home):
+    """As sudo leaves it: above the command, which is root's, a process of the person's with variables of theirs."""
+    path = home.put(".claude.json", json.dumps({"mcpServers": {"docs": node_entry(FILES_SERVER, "${DOCS_OF_MINE}", env={"API_TOKEN": "${TOKEN_OF_MINE}"})}}))
+    os.mkdir(os.path.join(home.home, "mine"))
+    os.chown(os.path.join(home.home, "mine"), PERSON, PERSON)
+    said = os.path.join(home.top, "said")
+    theirs = {"PATH": os.environ["PATH"], "TOKEN_OF_MINE": SECRETS["github"], "DOCS_OF_MINE": os.path.join(home.home, "mine")}
+    shell = os.fork()
+    if shell == 0:
+        if os.fork() == 0:
+            while open(f"/proc/{os.getppid()}/comm").read().strip() != "sh":
+                time.sleep(0.01)
+            os.dup2(os.open(said, os.O_CREAT | os.O_WRONLY), 1)
+            os.dup2(1, 2)
+            os.execv(WRIT, home.command("--yes"))
+        os.setresgid(PERSON, PERSON, PERSON)
+        os.setresuid(PERSON, PERSON, PERSON)
+        os.execve("/bin/sh", ["sh", "-c", "wait; while :; do sleep 1; done"], theirs)
+    try:
+        end = time.monotonic() + 4 * DEADLINE
+        while b'"mcp"' not in home.read(path):
+            assert time.monotonic() < end, open(said).read()
+            time.sleep(0.05)
+        while not os.path.exists(os.path.join(home.state, "adopt")) or os.path.exists(os.path.join(home.run, "admin.sock")):
+            assert time.monotonic() < end, open(said).read()
+            time.sleep(0.05)
+    finally:
+        os.kill(shell, 9)
+        os.waitpid(shell, 0)
+    text = open(os.path.join(home.estate, "destinations/docs.yaml")).read()
+    assert f'"{home.home}/mine"' in text and 'API_TOKEN: { secret: "docs-api-token" } # from the environment' in text.replace('"API_TOKEN"', "API_TOKEN")
+    everywhere = "".join(t.decode(errors="replace") for _, t in everything_readable(home.estate, home.state, home.home)) + open(said).read()
+    assert SECRETS["github"] not in everywhere and "a reference to your environment" in everywhere
+
+
 def test_a_file_that_changes_between_the_question_and_the_answer_stays_as_it_is(home):
     path = home.put(".cursor/mcp.json", json.dumps({"mcpServers": {"docs": node_entry(FILES_SERVER, home.home)}}))
     master, slave = pty.openpty()
