@@ -163,11 +163,13 @@ def house():
         destination(h, name)
     h.task("work", {f"{n}/*": "{ up_to: irreversible }" for n in h.names})
     h.agent("reader", READER, ["work"])
-    h.start()
-    for name in h.names:
-        h.pin(name)
-    yield h
-    h.close()
+    try:
+        h.start()
+        for name in h.names:
+            h.pin(name)
+        yield h
+    finally:
+        h.close()
 
 
 def settle(house):
