@@ -142,7 +142,7 @@ def node_entry(path, *args, **more):
 
 
 class Machine:
-    """Six clients, fourteen entries where the Python servers can run, and a server over HTTP that asks for a header."""
+    """Six clients, twelve servers (fourteen where another user can run this Python), one of them over HTTP with a header."""
 
     def __init__(self):
         self.h = h = Home()
@@ -188,6 +188,7 @@ class Machine:
         vscode = {"inputs": [], "servers": {
             "sqlite": {"type": "stdio", **node_entry(os.path.join(MODULES, "mcp-sqlite/mcp-sqlite-server.js"), os.path.join(self.work, "shop.db"))},
             "remote everything": {"type": "http", "url": f"http://127.0.0.1:{self.port}/mcp", "headers": {"X-Api-Key": SECRETS["http"], "Accept": "*/*"}}}}
+        vscode["servers"]["my docs"] = {"type": "stdio", **node_entry(FILES_SERVER, self.docs)}  # as another client has it
         if self.python:
             vscode["servers"]["time"] = {"type": "stdio", "command": self.python, "args": ["-m", "mcp_server_time", "--local-timezone", "UTC"]}
         h.put(".config/Code/User/mcp.json", json.dumps(vscode, indent="\t"))
@@ -250,6 +251,7 @@ theme = "dark"
         list_ += [["docs", "get_file_info", {"path": page(n)}] for n in range(20)]
         list_ += [["docs", "read_multiple_files", {"paths": [page(n), page(n + 1)]}] for n in range(10)]
         list_ += [["docs", "search_files", {"path": self.docs, "pattern": f"page-{n}*"}] for n in range(10)]
+        list_ += [["my docs", "read_text_file", {"path": page(n)}] for n in range(5)]
         list_ += [["docs", "read_text_file", {"path": "/etc/shadow"}], ["docs", "read_text_file", {"path": self.docs + "/none"}]]
         list_ += [["notes", "write_file", {"path": f"{self.notes}/n{n}.md", "content": f"note {n}\n"}] for n in range(10)]
         list_ += [["notes", "edit_file", {"path": f"{self.notes}/n{n}.md", "edits": [{"oldText": "note", "newText": "Note"}]}] for n in range(5)]
@@ -364,7 +366,7 @@ def test_what_worked_before_works_after_and_undo_restores_byte_for_byte():
         docs = open(os.path.join(h.estate, "destinations/docs.yaml")).read()
         assert re.search(r"read_text_file: \{ effect: read, .*proposed: ", docs) and "write_file: { effect: " in docs and os.stat(os.path.join(h.estate, "destinations/docs.yaml")).st_mode & 0o077 == 0
         listed = json.loads(subprocess.run([WRIT, "destination", "list", "--json", "--estate", h.estate], capture_output=True, text=True).stdout)
-        assert all(d["pinned"] for d in listed["destinations"]) and len(listed["destinations"]) == len(changed)
+        assert all(d["pinned"] for d in listed["destinations"]) and len(listed["destinations"]) == len(changed) - 1 and changed["my docs"]["args"][1] == "docs"
 
         # Once more: nothing is left to do.
         tree = h.tree()
