@@ -3,22 +3,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With AddressSanitizer nothing is kept: it is to see every use after the end. */
-#ifdef __SANITIZE_ADDRESS__
-#define SPARE_MAX 0u
-#else
-#define SPARE_MAX 16u
-#endif
-
-static _Thread_local void *spare[SPARE_MAX + 1];
-static _Thread_local unsigned n_spare;
-
 void *
 mem_zeroed(size_t n)
 {
     void *at = malloc(n);
     return at ? memset(at, 0, n) : NULL;
 }
+
+/* With AddressSanitizer nothing is kept: it is to see every use after the end. */
+#ifdef __SANITIZE_ADDRESS__
+void *
+mem_block(void)
+{
+    return malloc(MEM_BLOCK);
+}
+
+void
+mem_block_back(void *block)
+{
+    free(block);
+}
+#else
+#define SPARE_MAX 16u
+
+static _Thread_local void *spare[SPARE_MAX];
+static _Thread_local unsigned n_spare;
 
 void *
 mem_block(void)
@@ -34,3 +43,4 @@ mem_block_back(void *block)
     else
         free(block);
 }
+#endif
