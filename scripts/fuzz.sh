@@ -32,6 +32,7 @@ fi
 # The rooms, compiled with the fuzzer's coverage, in one archive. What Meson generates (embedded texts) comes from a plain build of it.
 plain=$build/plain
 [ -f "$plain/build.ninja" ] || meson setup "$plain" "$root" >"$build/setup.log" 2>&1 || { cat "$build/setup.log"; exit 1; }
+ninja -C "$plain" build.ninja >/dev/null # what a change of the build files added
 generated=$(ninja -C "$plain" -t targets all | sed -n 's/^\(src\/.*\.[ch]\): CUSTOM_COMMAND.*/\1/p')
 [ -z "$generated" ] || (cd "$plain" && ninja $generated >/dev/null)
 libs=$(pkg-config --cflags --libs libuv openssl sqlite3 libfyaml libhs)

@@ -355,7 +355,9 @@ emit_toml(struct plan *p)
         return false;
     for (size_t i = 0; i < p->n; i++)
         if (!p->slots[i].gone) {
-            if ((p->slots[i].text.at || p->slots[i].after.n) && p->slots[i].child->end == 0)
+            const struct config *c = p->slots[i].child;
+            bool spread = c->end == 0 || c->at == c->key_at; /* over dotted keys, or below a header: no value stands there */
+            if ((p->slots[i].text.at || p->slots[i].after.n) && spread)
                 return false;
             if (p->map->end == 0 && (p->slots[i].after.n || (p->slots[i].text.at && p->slots[i].from == p->slots[i].child->key_at)))
                 return false; /* the keys of new lines would need the dotted names before them */

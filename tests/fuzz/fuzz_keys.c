@@ -155,7 +155,7 @@ check_release(struct signer *s, struct bytes b)
     if (err_failed(request_read(b, &row, field)) || row->number != KEYS_RELEASE)
         return;
     struct sealed *one = state_find(&s->state, field[0]);
-    REQUIRE(one && bytes_is(field[1], one->destination) && ticket_ok(field[2]));
+    REQUIRE(one && bytes_is(field[1], one->destination) && ticket_ok(field[2], field[1]));
 }
 
 static void
