@@ -251,6 +251,7 @@ run(void *arg)
         if (a->head_due && !atomic_load(&a->failed) && a->env->mono_ns(a->env) >= a->head_due)
             fail(a, write_head(a));
     }
+    buf_free(&batch); /* the last one is empty */
     if (a->head_due && !atomic_load(&a->failed))
         fail(a, write_head(a));
     return NULL;

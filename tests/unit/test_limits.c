@@ -203,8 +203,8 @@ every_scope_must_have_room_and_none_pays_for_another(void **state)
     assert_non_null(strstr(t.why.reason, "under this writ"));
     t.ask.writ = "wr_two"; /* another writ is another bucket, of the same agent's hundred */
     assert_int_equal(how_many(50), 5);
+    char id[16];
     for (int i = 0; i < 30; i++) {
-        char id[16];
         snprintf(id, sizeof id, "wr_%d", i);
         t.ask.writ = id;
         how_many(5);
