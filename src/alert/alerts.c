@@ -44,16 +44,20 @@ save_place(struct alerts *a)
 {
     uint64_t place = a->next, first;
     char body[64];
+    if (a->next == 0)
+        return; /* no record was seen yet */
     for (const struct hook *h = a->hooks; h; h = h->next)
         if (hook_waits(h, &first) && first < place)
             place = first;
-    if (place == 0 || place == a->saved)
+    if (a->placed && place == a->saved)
         return;
     snprintf(body, sizeof body, "{\"next\":%llu}", (unsigned long long)place);
     struct store_put put = {.kind = KIND, .id = BYTES("log"), .body = bytes_str(body), .expect_version = STORE_ANY_VERSION};
     struct store_write w = {.puts = &put, .n_puts = 1};
-    if (!err_failed(store_commit(a->config.store, &w, stored, NULL)))
-        a->saved = place;
+    if (err_failed(store_commit(a->config.store, &w, stored, NULL)))
+        return;
+    a->saved = place;
+    a->placed = true;
 }
 
 static bool
@@ -68,8 +72,10 @@ load_place(struct alerts *a)
         e = json_parse(&arena, body, NULL, &place);
     const struct json *next = json_get(place, "next");
     bool there = !err_failed(e) && json_is(next, JSON_INT) && next->number >= 0;
-    if (there)
+    if (there) {
         a->next = a->saved = (uint64_t)next->number;
+        a->placed = true;
+    }
     arena_free(&arena);
     return there;
 }
@@ -127,6 +133,8 @@ arrive(void *ctx)
     }
     if (lost)
         tell_lost(a, lost);
+    if (!a->placed && !a->stopped)
+        save_place(a); /* from here on a crash loses nothing */
 }
 
 /* On the log's thread: most records are none, and then this costs a look at their beginning. */

@@ -118,7 +118,7 @@ struct alerts {
     struct timer *tick;
     unsigned ticks;
     uint64_t next, saved; /* record */
-    bool started, stopped, unhealthy;
+    bool started, stopped, unhealthy, placed; /* placed: a place is kept */
     char observe_day[11]; /* the last day on which ending periods were told of */
     pthread_mutex_t lock; /* of what follows: records on their way to the loop */
     struct passing *passing, **last_passing;
