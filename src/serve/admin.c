@@ -369,7 +369,7 @@ static struct err
 post_reload(struct ask *k)
 {
     k->refs++;
-    struct err e = serve_load_aside(k->face->serve, reload_answer, k);
+    struct err e = serve_load_aside(k->face->serve, true, reload_answer, k);
     if (err_failed(e))
         k->refs--;
     return e;

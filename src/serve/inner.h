@@ -46,9 +46,10 @@ struct err serve_record(struct serve *s, const struct audit_event *event) MUST_U
 
 /* load.c: load and check the estate; a broken one changes nothing. serve_load: here and now, which takes up to a second. */
 struct err serve_load(struct serve *s, struct buf *findings) MUST_USE;
-/* serve_load_aside(s, done, ctx): on another thread while the main loop goes on; ${done} is called on it, unless this failed. */
+/* serve_load_aside(s, asked, done, ctx): on another thread while the main loop goes on; ${done} is called on it, unless this failed. ${asked}: by a
+ * person, so that what was not tried any more is tried again even when nothing has changed. */
 typedef void serve_loaded(struct err e, struct buf *findings, void *ctx);
-struct err serve_load_aside(struct serve *s, serve_loaded *done, void *ctx) MUST_USE;
+struct err serve_load_aside(struct serve *s, bool asked, serve_loaded *done, void *ctx) MUST_USE;
 struct err load_record(struct serve *s, const struct estate *estate, const char *state) MUST_USE;
 /* reload.c: when its files change, and on SIGHUP. */
 struct err reload_watch(struct serve *s) MUST_USE;

@@ -11,6 +11,7 @@ struct load {
     struct serve *serve;
     serve_loaded *done;
     void *ctx;
+    bool asked;            /* by a person, who has looked after what failed */
     struct snapshot *base; /* what was in force when it began; NULL at the start */
     struct inspect *base_rules;
     struct estate *estate;
@@ -168,8 +169,8 @@ finish(struct load *l)
         pthread_mutex_lock(&s->lock);
         s->reload_error[0] = 0;
         pthread_mutex_unlock(&s->lock);
-        if (s->gate)
-            gate_try_again(s->gate); /* touched, not changed: but a person has looked after it */
+        if (s->gate && l->asked)
+            gate_try_again(s->gate); /* touched, not changed */
         return;
     }
     if (s->audit) {
@@ -220,12 +221,14 @@ starts_over(struct load *l)
     struct serve *s = l->serve;
     serve_loaded *done = l->done;
     void *ctx = l->ctx;
+    bool asked = l->asked;
     if (s->snapshot == l->base)
         return false;
     end(l);
     begin(l, s);
     l->done = done;
     l->ctx = ctx;
+    l->asked = asked;
     return go(l);
 }
 
@@ -246,7 +249,7 @@ back(uv_work_t *work, int status)
 }
 
 struct err
-serve_load_aside(struct serve *s, serve_loaded *done, void *ctx)
+serve_load_aside(struct serve *s, bool asked, serve_loaded *done, void *ctx)
 {
     struct load *l = malloc(sizeof *l);
     if (l == NULL)
@@ -254,6 +257,7 @@ serve_load_aside(struct serve *s, serve_loaded *done, void *ctx)
     begin(l, s);
     l->done = done;
     l->ctx = ctx;
+    l->asked = asked;
     if (go(l))
         return err_ok();
     end(l);

@@ -18,7 +18,7 @@ struct reload {
     char told[17]; /* the version that was last spoken of */
 };
 
-static void reload_now(struct serve *s);
+static void reload_now(struct serve *s, bool asked);
 
 /* A broken estate never replaces a good one, and the error is loud: on stderr, on record, in the status. */
 static void
@@ -42,18 +42,18 @@ reloaded(struct err e, struct buf *findings, void *ctx)
     snprintf(r->told, sizeof r->told, "%s", s->snapshot->estate->version);
     r->loading = false;
     if (r->again)
-        reload_now(s);
+        reload_now(s, false);
 }
 
 /* One at a time; what changes while it is loaded is looked at behind it. */
 static void
-reload_now(struct serve *s)
+reload_now(struct serve *s, bool asked)
 {
     struct reload *r = s->reload;
     r->again = r->loading;
     if (r->loading)
         return;
-    struct err e = serve_load_aside(s, reloaded, s);
+    struct err e = serve_load_aside(s, asked, reloaded, s);
     r->loading = !err_failed(e);
     if (err_failed(e))
         serve_say(s, "the estate was not looked at: %s", e.text);
@@ -79,7 +79,7 @@ settled(void *ctx)
     struct reload *r = ctx;
     r->settle = NULL;
     watch_folders(r);
-    reload_now(r->serve);
+    reload_now(r->serve, false);
 }
 
 static void
@@ -97,7 +97,7 @@ hung_up(uv_signal_t *signal, int number)
     struct serve *s = signal->data;
     (void)number;
     serve_say(s, "SIGHUP: looking at the estate again");
-    reload_now(s);
+    reload_now(s, true);
 }
 
 struct err
