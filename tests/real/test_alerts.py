@@ -174,6 +174,7 @@ def test_nothing_is_lost_while_the_receiver_is_down_nor_by_a_crash(house, receiv
     receiver.paused = True
     refused(house)
     until(lambda: house.api("GET", "/v1/alerts")["webhooks"][0]["state"] == "failing", "it is known that the receiver does not answer")
+    until(lambda: any(r["leaf"].get("tool") == "no_such" for r in house.records(kind="decision")), "the refusal is in the log, whose window is its own")
     house.stop(signal.SIGKILL)
     receiver.paused = False
     house.start()
