@@ -223,7 +223,7 @@ again(struct hook *h, struct alert *t)
     struct recent *place = &h->recent[0];
     for (size_t i = 0; i < RECENT_MAX; i++) {
         struct recent *r = &h->recent[i];
-        if (r->alert && r->alert->key == t->key && r->alert->kind == t->kind)
+        if (r->alert && r->alert->key == t->key && r->alert->kind == t->kind && strcmp(r->alert->title, t->title) == 0)
             return r->more++, true;
         if (place->alert && (r->alert == NULL || r->until_ms < place->until_ms))
             place = r;

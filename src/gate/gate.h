@@ -53,7 +53,7 @@ struct err lines_open(struct gate *g, struct writ *writ, const char *destination
                       struct lines **out) MUST_USE;
 void lines_feed(struct lines *l, struct bytes part);
 void lines_end(struct lines *l);
-/* ${write} gives false when the client is slow; lines_drained when it has taken all. ${hold}: do not read from the client for now, or do again. */
+/* ${write} gives false when the client is slow; lines_drained when it has taken all. ${hold}: stop reading from the client, or go on. */
 void lines_drained(struct lines *l);
 void lines_on_hold(struct lines *l, void (*hold)(void *ctx, bool on));
 /* lines_writ(l): its writ now. The session asks for a new one through ${reopen} when idleness ended the old one; answer with lines_rebind. */

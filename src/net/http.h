@@ -112,6 +112,8 @@ void *http_exchange_data(struct http_exchange *x);
 void http_respond(struct http_exchange *x, int status, const char *type, const struct http_header *extra, size_t n, struct bytes body);
 /* http_problem(x, e): the RFC 9457 problem document of an error: {type,title,status,code,detail}. */
 void http_problem(struct http_exchange *x, struct err e);
+/* http_put_problem(b, status, code, detail): the JSON of such a document, for a response with headers of its own. */
+void http_put_problem(struct buf *b, int status, const char *code, const char *detail);
 /* A streamed response: start, any number of writes, end. http_write returns false when the queue is past its limit: stop until on_drain. */
 void http_start(struct http_exchange *x, int status, const char *type, const struct http_header *extra, size_t n);
 bool http_write(struct http_exchange *x, struct bytes part);

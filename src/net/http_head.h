@@ -16,7 +16,5 @@ void http_put_headers(struct buf *b, const struct http_header *list, size_t n);
 void http_put_header(struct buf *b, const char *name, struct bytes value);
 /* http_put_number(b, v, base): digits; base 10 or 16. */
 void http_put_number(struct buf *b, uint64_t v, unsigned base);
-/* http_put_problem(b, status, code, detail): the JSON of an RFC 9457 problem document. */
-void http_put_problem(struct buf *b, int status, const char *code, const char *detail);
 
 #endif

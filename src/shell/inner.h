@@ -18,6 +18,7 @@ struct shell {
     struct bytes text; /* being parsed */
     size_t at;
     unsigned depth;
+    bool fed; /* the command being judged gets words from elsewhere: xargs, find */
     struct arena *a;
     struct shell_reading *out;
     struct heredoc {

@@ -21,22 +21,21 @@ names(struct shell *s, const struct word *w)
 
 /* ---------------------------------------------------------------------------------------------------------------- variables */
 
-/* Variables that make other programs run something, or find another program of the same name. */
+/*
+ * Variables in capitals are other programs' settings, and any of them may say what to run: only those that are known to say how to print pass. The
+ * rest are the command line's own, but for the few that are settings in small letters.
+ */
 void
 judge_assignment(struct shell *s, const char *name)
 {
-    static const char *const harmful[] = {"PATH",           "IFS",      "ENV",    "SHELLOPTS", "BASHOPTS", "PS4",      "CDPATH",    "HOME",
-                                          "PROMPT_COMMAND", "PAGER",    "EDITOR", "VISUAL",    "MANPAGER", "LESSOPEN", "LESSCLOSE", "NODE_OPTIONS",
-                                          "CLASSPATH",      "TERMINFO", "TMPDIR", NULL};
-    static const char *const beginnings[] = {"LD_",   "DYLD_", "GIT_", "BASH_",  "PYTHON", "PERL", "RUBY",
-                                             "JAVA_", "npm_",  "NPM_", "CARGO_", "GO",     "SSH_", NULL};
-    bool bad = false;
-    for (size_t i = 0; harmful[i]; i++)
-        bad = bad || strcmp(name, harmful[i]) == 0;
-    for (size_t i = 0; beginnings[i]; i++)
-        bad = bad || strncmp(name, beginnings[i], strlen(beginnings[i])) == 0;
-    if (bad)
-        worse(s, SHELL_UNKNOWN, "it sets %.60s, which changes what other programs run", name);
+    static const char *const plain[] = {"LANG", "LANGUAGE", "TZ", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CI", NULL};
+    bool capitals = true, good = strncmp(name, "LC_", 3) == 0;
+    for (const char *c = name; *c; c++)
+        capitals = capitals && !(*c >= 'a' && *c <= 'z');
+    for (size_t i = 0; plain[i]; i++)
+        good = good || strcmp(name, plain[i]) == 0;
+    if ((capitals && !good) || strncmp(name, "npm_", 4) == 0)
+        worse(s, SHELL_UNKNOWN, "it sets %.60s, which may change what other programs run", name);
 }
 
 static void
@@ -50,6 +49,13 @@ judge_exports(struct shell *s, const struct word *words, size_t n)
 }
 
 /* ------------------------------------------------------------------------------------------------------------------ options */
+
+/* It could turn out to be an option: a value, or names of files that somebody made. */
+static bool
+may_be_option(const struct word *w)
+{
+    return !w->literal && (w->text[0] == '\0' || strchr("*?[{-", w->text[0]));
+}
 
 struct operands {
     const struct word *list[WORDS_MAX];
@@ -65,7 +71,7 @@ take_options(struct shell *s, const struct program *p, const struct word *words,
     for (size_t i = 1; i < n; i++) {
         const struct word *w = &words[i];
         if (!options || !is_option(w)) {
-            if (!w->literal && w->text[0] == '\0' && p->as != AS_READ && !w->quoted)
+            if (options && may_be_option(w) && (p->not_ || p->writes || p->harder))
                 worse(s, SHELL_UNKNOWN, "%s gets words that are known only when it runs", p->name);
             out->list[out->n++] = w;
             continue;
@@ -148,7 +154,8 @@ judge_git(struct shell *s, const struct word *words, size_t n)
                   : commands[i].effect == SHELL_WRITE ? "changes the repository"
                                                       : "can discard work");
         for (size_t k = 2; k < n; k++) {
-            if (!words[k].literal && !words[k].quoted)
+            bool message = k > 2 && words[k].quoted && (strcmp(words[k - 1].text, "-m") == 0 || strcmp(words[k - 1].text, "--message") == 0);
+            if (!words[k].literal && !message && (!words[k].quoted || may_be_option(&words[k])))
                 worse(s, SHELL_UNKNOWN, "git %s gets words that are known only when it runs", command);
             bool long_or_short = words[k].text[0] == '-';
             if (long_or_short && strncmp(words[k].text, "--", 2) == 0 && option_in(unsafe, words[k].text))
@@ -170,6 +177,16 @@ judge_git(struct shell *s, const struct word *words, size_t n)
     worse(s, SHELL_UNKNOWN, "git %.40s", command[0] ? command : "with a command that is known only when it runs");
 }
 
+/* A command that gets more words from elsewhere. */
+static void
+judge_fed(struct shell *s, const struct word *words, size_t n)
+{
+    bool before = s->fed;
+    s->fed = true;
+    judge(s, words, n);
+    s->fed = before;
+}
+
 static void
 judge_find(struct shell *s, const struct word *words, size_t n)
 {
@@ -180,13 +197,13 @@ judge_find(struct shell *s, const struct word *words, size_t n)
         while (runs && end < n && strcmp(words[end].text, ";") != 0 && strcmp(words[end].text, "+") != 0)
             end++;
         if (runs && end > i + 1) {
-            judge(s, words + i + 1, end - i - 1);
+            judge_fed(s, words + i + 1, end - i - 1);
             i = end;
         } else if (strcmp(w, "-delete") == 0) {
             worse(s, SHELL_IRREVERSIBLE, "find -delete removes what it finds");
         } else if (strncmp(w, "-fprint", 7) == 0 || strcmp(w, "-fls") == 0) {
             wrote(s, i + 1 < n ? &words[i + 1] : &words[i]);
-        } else if (runs || (!words[i].literal && !words[i].quoted && w[0] == '\0')) {
+        } else if (runs || may_be_option(&words[i])) {
             worse(s, SHELL_UNKNOWN, "find gets words that are known only when it runs");
         }
     }
@@ -195,7 +212,7 @@ judge_find(struct shell *s, const struct word *words, size_t n)
 static void
 judge_shell(struct shell *s, const char *name, const struct word *words, size_t n)
 {
-    if (n == 3 && strcmp(words[1].text, "-c") == 0 && words[1].literal && words[2].literal)
+    if (!s->fed && n == 3 && strcmp(words[1].text, "-c") == 0 && words[1].literal && words[2].literal)
         parse_text(s, bytes_str(words[2].text));
     else if (n == 2 && strcmp(words[1].text, "--version") == 0)
         return;
@@ -217,17 +234,23 @@ judge_wrapped(struct shell *s, const struct program *p, const struct word *words
             if (option_in(p->writes, words[i].text))
                 wrote(s, i + 1 < n ? &words[i + 1] : &words[i]);
             i += whole && (option_in(p->takes, words[i].text) || option_in(p->writes, words[i].text));
+            if (i < n && !words[i].literal)
+                worse(s, SHELL_UNKNOWN, "%s gets words that are known only when it runs", p->name);
         } else if (env && strchr(words[i].text, '=')) {
             char name[64];
             snprintf(name, sizeof name, "%.*s", (int)strcspn(words[i].text, "="), words[i].text);
             judge_assignment(s, name);
         } else if (first_is_value) {
             first_is_value = false;
+            if (!words[i].literal)
+                worse(s, SHELL_UNKNOWN, "%s gets words that are known only when it runs", p->name);
         } else {
             break;
         }
     }
-    if (i < n)
+    if (i < n && strcmp(p->name, "xargs") == 0)
+        judge_fed(s, words + i, n - i);
+    else if (i < n)
         judge(s, words + i, n - i);
     else if (env && s->out->effect < SHELL_UNKNOWN)
         worse(s, SHELL_UNKNOWN, "env shows the environment, with what secrets are in it");
@@ -271,6 +294,8 @@ judge_sed(struct shell *s, const struct word *words, size_t n)
         const struct word *w = &words[i];
         if (is_option(w))
             continue;
+        if (s->fed || may_be_option(w))
+            worse(s, SHELL_UNKNOWN, "sed gets words that are known only when it runs");
         size_t plain = strspn(w->text, "0123456789,$pdq ");
         bool prints = script && w->literal && w->text[plain] == '\0';
         bool replaces = script && w->literal && w->text[0] == 's' && w->text[1] && strchr("/|#,", w->text[1]);
@@ -303,6 +328,8 @@ static void
 judge_by(struct shell *s, const struct program *p, const struct word *words, size_t n)
 {
     struct operands o;
+    if (s->fed && (p->as == AS_FIND || p->as == AS_GIT || p->as == AS_RUNS))
+        worse(s, SHELL_UNKNOWN, "%s gets words that are known only when it runs", p->name);
     if (p->as == AS_RUNS || p->as == AS_SHELL || p->as == AS_FIND || p->as == AS_GIT) {
         p->as == AS_RUNS    ? judge_wrapped(s, p, words, n)
         : p->as == AS_SHELL ? judge_shell(s, p->name, words, n)
@@ -315,6 +342,8 @@ judge_by(struct shell *s, const struct program *p, const struct word *words, siz
             worse(s, SHELL_UNKNOWN, "%s runs what it is given", p->name);
         return;
     }
+    if (s->fed && (p->not_ || p->writes || p->harder))
+        worse(s, SHELL_UNKNOWN, "%s gets words that are known only when it runs, and has options that run or write", p->name);
     take_options(s, p, words, n, &o);
     if (p->as == AS_NETWORK)
         judge_network(s, p, &o);
@@ -340,6 +369,8 @@ judge(struct shell *s, const struct word *words, size_t n)
     for (size_t i = 1; i < n; i++)
         names(s, &words[i]);
     const struct program *p = program_find(name);
+    if (strcmp(name, "ps") == 0 && n > 1 && words[1].text[0] != '-' && strchr(words[1].text, 'e'))
+        worse(s, SHELL_UNKNOWN, "ps shows environments, with what secrets are in them");
     if (strcmp(name, "sed") == 0)
         judge_sed(s, words, n);
     else if (p == NULL)

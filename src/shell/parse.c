@@ -141,8 +141,13 @@ braced(struct shell *s)
         s->at++;
     while (is_name(peek(s, 0), false))
         s->at++;
-    while (peek(s, 0) >= 0 && peek(s, 0) != '}' && strchr(":-+=?%/#.,_ abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789*", peek(s, 0)))
-        s->at++;
+    if (peek(s, 0) == ':' && peek(s, 1) >= 0 && !strchr("-+=?", peek(s, 1))) /* ${x:y}: y is calculated, and what stands in it may run */
+        while (peek(s, 0) >= 0 && strchr(": 0123456789", peek(s, 0)))
+            s->at++;
+    else
+        while (peek(s, 0) >= 0 && peek(s, 0) != '}' &&
+               strchr(":-+=?%/#.,_ abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789*", peek(s, 0)))
+            s->at++;
     if (peek(s, 0) == '}')
         s->at++;
     else
@@ -295,8 +300,8 @@ take_heredocs(struct shell *s)
         struct bytes body = bytes_sub(s->text, from, end - from);
         if (!found)
             stop(s, "a here-document is not ended");
-        else if (!h->plain && (bytes_find(body, '$') < body.n || bytes_find(body, '`') < body.n))
-            worse(s, SHELL_UNKNOWN, "a here-document holds expansions");
+        else if (!h->plain && (bytes_find(body, '$') < body.n || bytes_find(body, '`') < body.n || bytes_find(body, '\\') < body.n))
+            worse(s, SHELL_UNKNOWN, "a here-document holds expansions"); /* or a joined line, which could be its end */
     }
     s->n_heredocs = 0;
 }

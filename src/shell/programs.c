@@ -5,7 +5,7 @@
 #include "shell/inner.h"
 
 static const struct program programs[] = {
-    {"[", AS_READ, NULL, NULL, NULL, NULL},
+    {"[", AS_READ, NULL, "-v -R", NULL, NULL}, /* -v a[$(…)] runs what stands there */
     {"basename", AS_READ, "-s --suffix", NULL, NULL, NULL},
     {"base64", AS_READ, "-w --wrap", NULL, NULL, NULL},
     {"bat", AS_READ, "-r -l", "--pager --config-file --map-syntax", NULL, NULL},
@@ -47,7 +47,6 @@ static const struct program programs[] = {
     {"head", AS_READ, "-n -c --lines --bytes", NULL, NULL, NULL},
     {"hexdump", AS_READ, "-n -s -e", NULL, NULL, NULL},
     {"host", AS_NETWORK, NULL, NULL, NULL, NULL},
-    {"hostname", AS_READ, NULL, "-F --file -b", NULL, NULL},
     {"id", AS_READ, NULL, NULL, NULL, NULL},
     {"install", AS_WRITE_LAST, "-m -o -g", "-t --target-directory --strip-program", NULL, NULL},
     {"jq", AS_READ, "--arg --argjson --indent", "-f --from-file -L", NULL, NULL},
@@ -84,7 +83,7 @@ static const struct program programs[] = {
     {"sh", AS_SHELL, NULL, NULL, NULL, NULL},
     {"bash", AS_SHELL, NULL, NULL, NULL, NULL},
     {"dash", AS_SHELL, NULL, NULL, NULL, NULL},
-    {"wait", AS_READ, NULL, NULL, NULL, NULL},
+    {"wait", AS_READ, NULL, "-p", NULL, NULL},
     {":", AS_READ, NULL, NULL, NULL, NULL},
     {"shred", AS_IRREVERSIBLE, NULL, NULL, NULL, NULL},
     {"sleep", AS_READ, NULL, NULL, NULL, NULL},
@@ -94,7 +93,7 @@ static const struct program programs[] = {
     {"tac", AS_READ, NULL, NULL, NULL, NULL},
     {"tail", AS_READ, "-n -c --lines --bytes", NULL, NULL, NULL},
     {"tee", AS_WRITE, NULL, NULL, NULL, NULL},
-    {"test", AS_READ, NULL, NULL, NULL, NULL},
+    {"test", AS_READ, NULL, "-v -R", NULL, NULL},
     {"time", AS_RUNS, "-f --format", NULL, "-o --output", NULL},
     {"timeout", AS_RUNS, "-s -k --signal --kill-after", NULL, NULL, NULL},
     {"touch", AS_WRITE, "-d -t -r --date --reference", NULL, NULL, NULL},

@@ -363,6 +363,15 @@ class Endpoint:
         self.process.wait()
 
 
+def until(what, why="it did not come"):
+    """What ``what`` gives, as soon as that is something."""
+    end = time.monotonic() + DEADLINE
+    while not (found := what()):
+        assert time.monotonic() < end, why
+        time.sleep(0.02)
+    return found
+
+
 def fixture_command():
     return {"command": [NODE, script("fixture.mjs")]}
 

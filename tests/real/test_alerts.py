@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from house import DEADLINE, READER, WRIT, House, Lines, fixture_command
+from house import DEADLINE, READER, WRIT, House, Lines, fixture_command, until
 
 KEY = "whsec_" + base64.b64encode(os.urandom(32)).decode()
 
@@ -94,13 +94,6 @@ def house(receiver):
 
 def writ(house, *args, **more):
     return subprocess.run([WRIT, *args, "--estate", house.estate], capture_output=True, text=True, timeout=DEADLINE, **more)
-
-
-def until(fits, what):
-    end = time.monotonic() + DEADLINE
-    while not fits():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 def refused(house, tool="no_such", lines=None, **arguments):

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from house import BOT, DEADLINE, IS_ROOT, READER, WRIT, House, Lines, free_port
+from house import BOT, DEADLINE, IS_ROOT, READER, WRIT, House, Lines, free_port, until
 
 META = "io.modelcontextprotocol/"
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": False}
@@ -125,16 +125,6 @@ def place():
     p = Place("limits: { call_timeout: 1s, repeats: 0 }\n")
     yield p
     p.close()
-
-
-def until(what):
-    end = time.monotonic() + DEADLINE
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def open_error(answer):

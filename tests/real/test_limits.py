@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from house import BOT, DEADLINE, IS_ROOT, READER, WRIT, Endpoint, House, Lines, fixture_command
+from house import BOT, DEADLINE, IS_ROOT, READER, WRIT, Endpoint, House, Lines, fixture_command, until
 
 TOOLS = {"echo": "{ effect: read, limits: { result_bytes: 300 } }", "count": "{ effect: read }", "add": "{ effect: read }", "danger": "{ effect: read, limits: { rate: 2/h } }", "measure": "{ effect: read, limits: { repeats: 2 } }",
          "mark": "{ effect: write }", "wait": "{ effect: read, limits: { concurrency: 1, queue: 1 } }",
@@ -57,17 +57,7 @@ def limited(answer, limit):
 
 
 def leaf(house, e):
-    return wait_for(lambda: house.records(call=e["data"]["call"]))[0]["leaf"]
-
-
-def wait_for(what):
-    end = time.monotonic() + DEADLINE
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    return until(lambda: house.records(call=e["data"]["call"]))[0]["leaf"]
 
 
 def good(answer):
@@ -207,7 +197,7 @@ def test_a_result_has_its_size(fresh):
     good(agent.call("echo", text="short"))
     e = agent.call("echo", text="x" * 400)["error"]
     assert e["data"]["code"] == "limit" and "this tool may give 300" in e["message"]
-    [call] = wait_for(lambda: [r["leaf"] for r in fresh.records(kind="outcome") if r["leaf"]["status"] == "too_large"])
+    [call] = until(lambda: [r["leaf"] for r in fresh.records(kind="outcome") if r["leaf"]["status"] == "too_large"])
     assert call["bytes"] > 400
     good(agent.call("echo", text="still here"))
     agent.close()
@@ -245,6 +235,6 @@ def test_a_flood_of_refusals_does_not_fill_the_log(fresh):
     mine = lambda: [r["leaf"] for r in fresh.records(kind="decision", writ=writ) if r["leaf"]["tool"] == "measure"]
     counted = lambda: sum(x.get("unrecorded", 0) for x in mine()) + sum(
         r["leaf"]["calls"] for r in fresh.records(kind="server") if r["leaf"]["event"] == "refused_by_limits")
-    wait_for(lambda: len(mine()) + counted() >= 400)  # none is lost from the count
+    until(lambda: len(mine()) + counted() >= 400)  # none is lost from the count
     assert len(mine()) == len(recorded) + 2 and counted() == 398 - len(recorded)
     agent.close()

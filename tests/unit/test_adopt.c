@@ -217,6 +217,16 @@ entries_of(const char *client, const char *text)
 #define ONE(inside) "{\"mcpServers\": {\"s\": {" inside "}}}"
 
 static void
+check_entries(const char *const (*cases)[2], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *is = entries_of("claude-code", cases[i][0]);
+        if (strcmp(is, cases[i][1]) != 0)
+            fail_msg("case %zu:\n%s\nand not\n%s", i, is, cases[i][1]);
+    }
+}
+
+static void
 secrets_are_found_and_what_is_none_is_not(void **state)
 {
     static const char *const cases[][2] = {
@@ -239,11 +249,7 @@ secrets_are_found_and_what_is_none_is_not(void **state)
          "s: line 1: a secret stands in the address, where Writ cannot keep it from view yet; if the server takes it in a header, move it there"},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *is = entries_of("claude-code", cases[i][0]);
-        if (strcmp(is, cases[i][1]) != 0)
-            fail_msg("case %zu:\n%s\nand not\n%s", i, is, cases[i][1]);
-    }
+    check_entries(cases, sizeof cases / sizeof *cases);
 }
 
 static void
@@ -299,11 +305,7 @@ one_broken_entry_stops_no_other(void **state)
          "mcpServers stands twice; clients differ in which of them counts. Remove one"},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *is = entries_of("claude-code", cases[i][0]);
-        if (strcmp(is, cases[i][1]) != 0)
-            fail_msg("case %zu:\n%s\nand not\n%s", i, is, cases[i][1]);
-    }
+    check_entries(cases, sizeof cases / sizeof *cases);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- declaring */

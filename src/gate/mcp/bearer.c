@@ -180,13 +180,7 @@ static void
 respond_problem(struct http_exchange *x, int status, const char *code, const char *text, const char *error, struct bytes scope)
 {
     struct buf b = buf_make(2048);
-    json_open(&b, '{');
-    json_member_str(&b, "type", "about:blank");
-    json_member_str(&b, "title", status == 401 ? "Unauthorized" : "Forbidden");
-    json_member_int(&b, "status", status);
-    json_member_str(&b, "code", code);
-    json_member_str(&b, "detail", text);
-    json_close(&b, '}');
+    http_put_problem(&b, status, code, text);
     respond(x, status, "application/problem+json", error, scope, buf_bytes(&b));
     buf_free(&b);
 }
